@@ -7,6 +7,7 @@ import typer
 
 from rotator import __version__
 from rotator.cli.check_commands import register as check_commands
+from rotator.cli.compliance_commands import register as compliance_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.exits import MEANING, code_of
@@ -26,6 +27,7 @@ _GROUPS = (
     target_commands,
     pause_commands,
     report_commands,
+    compliance_commands,
     check_commands,
     embedded_commands,
     simulator_commands,

@@ -9,6 +9,7 @@ from rotator.cli.context import open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import counted, print_json, print_lines, safe
+from rotator.cli.read_audit import take_files
 from rotator.core.audit_check import AuditCheck, AuditFinding, CheckedAudit
 
 _KEYED = "proved: every record was written with the key in Vault, and none is missing "
@@ -24,7 +25,6 @@ _PROVED_OF_A_PART = (
     f"{_KEYED}between the first and the last of each process",
     "not proved: that nothing is missing before and after (--part)",
 )
-_LONGEST_LINE = 1_048_576  # bytes; a longer one is no record, and is read in pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,7 @@ def show_verification(config: Path, options: VerifyAuditOptions, output: Output)
 
 def _check_files(options: VerifyAuditOptions, vault: AuditCheck) -> CheckedAudit:
     check = AuditCheck(vault.key, vault=vault, mixed=options.from_log)
-    for path in options.files:
-        try:
-            with path.open("rb") as file:
-                number = 1
-                while line := file.readline(_LONGEST_LINE):
-                    check.line(f"{path}:{number}", line.rstrip(b"\r\n"))
-                    number += line.endswith(b"\n")
-        except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error.strerror}", Exit.USAGE) from None
+    take_files(check, options.files)
     return check.result(part=options.part)
 
 

@@ -182,9 +182,11 @@ def after_reattach(state: TargetState) -> TargetState:
     return replace(state, attempt=replace(open_attempt(state), detaches=False, attached_at=None))
 
 
-def after_proof(state: TargetState, how: str, now: datetime) -> TargetState:
+def after_proof(state: TargetState, how: str, now: datetime, host: str = "") -> TargetState:
     """Records the proof that the provider accepts the staged credential. `now` is Vault's time, by which it ages."""
-    proved = after_event(state, AttemptEvent.PROVE, proof=how, proved_at=now, unasked_since=None)
+    staged = open_attempt(state).staged
+    staged = replace(staged, host=staged.host or host)
+    proved = after_event(state, AttemptEvent.PROVE, staged=staged, proof=how, proved_at=now, unasked_since=None)
     return replace(proved, not_before=None, last_error="")
 
 

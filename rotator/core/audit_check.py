@@ -6,7 +6,7 @@ of finding a bounded number, so that an audit of any size can be passed through.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -89,6 +89,7 @@ class AuditCheck:
 
     key: Secret
     vault: "AuditCheck | None" = None  # for files: what Vault has, which was read before; None: this is Vault
+    each: Callable[[AuditRecord], None] | None = None  # is given each authentic record once
     mixed: bool = False  # other text may stand between the records, or before them in a line, as in a log
     records: int = 0
     removed_until: str = ""  # the last day whose records were removed since they were old
@@ -134,6 +135,12 @@ class AuditCheck:
             self.removed_until = max(self.removed_until, str(facts["until"]))
         if self.vault is not None:
             self._compare(self.vault, place, record)
+        if self.each is not None and not self._is_in_vault(name, seq):
+            self.each(record)
+
+    def _is_in_vault(self, name: str, seq: int) -> bool:
+        known = self.vault.chains.get(name) if self.vault is not None else None
+        return known is not None and known.has(seq)
 
     def _compare(self, vault: "AuditCheck", place: str, record: AuditRecord) -> None:
         name, seq, time = record["chain"], record["seq"], record["time"]

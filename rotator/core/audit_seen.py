@@ -32,6 +32,11 @@ class SeenChain:
             self.last, self.last_mac = seq, mac
         return True
 
+    def has(self, seq: int) -> bool:
+        """Returns True if there is a record with this number."""
+        at = seq % _PAGE * 2 * _CODE
+        return any(self._pages.get(seq // _PAGE, bytearray())[at : at + _CODE])
+
     def contradicts(self, seq: int, mac: str) -> bool:
         """Returns True if the record with this number is another one; False also if there is none."""
         at = seq % _PAGE * 2 * _CODE

@@ -80,6 +80,7 @@ class AuditVerb(_DescribedWord):
     )
     RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
+    REPORT = "report", "A report was made; `sha256` is that of its file."
     LOAD_CONFIGURATION = "load_configuration", "The daemon read its configuration, at start or on SIGHUP."
     CHECK_PROVIDER = (
         "check_provider",

@@ -44,6 +44,7 @@ class Freezes:
 
 def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
     """Returns what holds the changes of a target. Whatever has begun by one clock has ended only by both."""
+    lifted = [pause.lifted_at for pause in pauses.entries if pause.lifted_at is not None and pause.scope.covers(target)]
     known = [*_paused(target, pauses), *_blacked_out(target, clocks)]
     if pauses.problem:
         until = clocks.latest + _ASKED_AGAIN
@@ -51,12 +52,12 @@ def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
     in_force = [freeze for freeze in known if clocks.earliest < freeze.until]
     ended = [freeze.until for freeze in known if freeze.until <= clocks.earliest]
     in_force.sort(key=lambda freeze: freeze.until, reverse=True)
-    return Freezes(tuple(in_force), max(ended, default=None))
+    return Freezes(tuple(in_force), max([*ended, *lifted], default=None))
 
 
 def _paused(target: Target, pauses: Pauses) -> Iterator[Freeze]:
     for pause in pauses.entries:
-        if pause.scope.covers(target):
+        if pause.lifted_at is None and pause.scope.covers(target):
             yield Freeze(HoldReason.PAUSED, pause.until, pause.words, pause.extent)
 
 

@@ -33,6 +33,7 @@ class Proof:
     method: str  # such as `SIP REGISTER`; for a read-back, the facts that it shows
     tries_password: bool  # False: only the provider's API is read back
     in_use: bool = False  # the registrar lists registrations of devices
+    host: str = ""  # where it was tried, if nothing but what names the credential says that
 
     def __str__(self) -> str:
         return self.method if self.tries_password else f"read-back without trying the password ({self.method})"

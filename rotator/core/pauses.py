@@ -62,6 +62,16 @@ class Pause:
     until: datetime  # by both clocks
     origin: Origin  # who paused, and why
     extent: Extent = Extent.CHANGES
+    lifted_at: datetime | None = None  # a person ended it, whatever any clock says
+
+    @property
+    def end(self) -> datetime:
+        """When it ends, or has ended."""
+        return self.lifted_at or self.until
+
+    def lasts(self, now: datetime) -> bool:
+        """True unless it has ended."""
+        return self.lifted_at is None and now < self.until
 
     @property
     def words(self) -> str:
@@ -81,7 +91,7 @@ class Pauses:
 
     def at(self, now: datetime) -> tuple[Pause, ...]:
         """Returns the pauses that have not ended."""
-        return tuple(pause for pause in self.entries if now < pause.until)
+        return tuple(pause for pause in self.entries if pause.lasts(now))
 
     def with_pause(self, pause: Pause, now: datetime) -> "Pauses":
         """Returns the next version, in which `pause` is in force; one with the same scope makes way for it.
@@ -93,10 +103,10 @@ class Pauses:
         if self.problem:
             raise ValueError(self.problem)
         others = self._without(pause.scope, now)
-        names = {name for each in (*others, pause) if now < each.until for name in each.scope.targets}
+        names = {name for each in (*others, pause) if each.lasts(now) for name in each.scope.targets}
         if len(names) > MOST_NAMES:
             raise ValueError(f"at most {MOST_NAMES} targets can be paused by name: use --label, --account or --all")
-        if sum(now < each.until for each in others) >= MOST_PAUSES:
+        if sum(each.lasts(now) for each in others) >= MOST_PAUSES:
             raise ValueError(f"at most {MOST_PAUSES} pauses can be in force: end some, or use --label or --account")
         return self._next((*others, pause), now)
 
@@ -124,25 +134,25 @@ class Pauses:
 
     def _next(self, entries: tuple[Pause, ...], now: datetime) -> "Pauses":
         """Returns the next version with these pauses, of which those that have ended long ago or have no room go."""
-        ended = sorted((pause for pause in entries if pause.until <= now), key=lambda pause: pause.until, reverse=True)
+        ended = sorted((pause for pause in entries if not pause.lasts(now)), key=lambda pause: pause.end, reverse=True)
         kept: list[Pause] = []
         room = MOST_NAMES
         for pause in ended[:MOST_PAUSES]:
             room -= len(pause.scope.targets)
-            if room >= 0 and now < pause.until + _KEPT_FOR:
+            if room >= 0 and now < pause.end + _KEPT_FOR:
                 kept.append(pause)
-        return Pauses(self.version + 1, (*kept[::-1], *(pause for pause in entries if now < pause.until)))
+        return Pauses(self.version + 1, (*kept[::-1], *(pause for pause in entries if pause.lasts(now))))
 
 
 def _ended(pause: Pause, scope: Scope, now: datetime) -> Iterable[Pause]:
     """Yields what becomes of a pause where one with this scope ends: it lasts on, ends, or ends for some names."""
     by_name = bool(pause.scope.targets and scope.targets)
     gone = set(pause.scope.targets) & set(scope.targets) if by_name else set()
-    if pause.until <= now or (not gone if by_name else pause.scope != scope):
+    if not pause.lasts(now) or (not gone if by_name else pause.scope != scope):
         yield pause
         return
     rest = tuple(name for name in pause.scope.targets if name not in gone)
     ended = tuple(name for name in pause.scope.targets if name in gone)
     if rest:
         yield replace(pause, scope=replace(pause.scope, targets=rest))
-    yield replace(pause, scope=replace(pause.scope, targets=ended), until=now)
+    yield replace(pause, scope=replace(pause.scope, targets=ended), lifted_at=now)

@@ -65,11 +65,12 @@ def adopt(caller: ProviderCaller, session: Session, plan: AdoptionPlan, origin: 
     caller.intend(AuditVerb.ADOPT, session.target, credential, **origin.facts)
     session.allow_over_deleted()
     session.write(adoption.after_adopt(session.state, session.target, plan, origin, now, fraction))
-    caller.record(AuditVerb.ADOPT, session.target, AuditOutcome.DONE, credential, **origin.facts)
+    known = session.state.published or credential  # with the moment that its age counts from
+    caller.record(AuditVerb.ADOPT, session.target, AuditOutcome.DONE, known, **origin.facts)
     if plan.writes_document:
         caller.intend(AuditVerb.PUBLISH, session.target, credential, **origin.facts)
         session.write_consumer(credential, plan.rotated_at)
-        caller.record(AuditVerb.PUBLISH, session.target, AuditOutcome.DONE, credential, **origin.facts)
+        caller.record(AuditVerb.PUBLISH, session.target, AuditOutcome.DONE, known, **origin.facts)
     return session.state
 
 

@@ -17,7 +17,7 @@ from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
 from rotator.engine.first_passwords import unprovable
-from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of
+from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of, named
 from rotator.engine.session import Session
 from rotator.ports import Conflict, Provider, StoreDenied
 
@@ -166,7 +166,7 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
         answer = Retry(Wait.DOUBTFUL, f"{who}: look at the registrations at the provider, then rotator abandon")
     record(caller, session, AuditVerb.PROVE, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        session.note(advance.after_proof(session.state, str(answer.value), session.clocks().vault))
+        session.note(advance.after_proof(session.state, str(answer.value), session.clocks().vault, answer.value.host))
         return
     message, not_asked = message_of(answer), could_not_be_asked(answer)
     # What was proved once is not given up because it cannot be asked again.
@@ -235,10 +235,18 @@ def close(caller: ProviderCaller, session: Session) -> None:
         closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
     tries = caller.tries_ended(attempt.staged.account)
     session.write(ends.after_replacing(closed, attempt, now, tries=tries))
-    facts = attempt.origin.facts | {"proof": attempt.proof}
+    facts = attempt.origin.facts | {"proof": attempt.proof} | _predecessor(attempt.predecessor)
     nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
     detail = nothing if attempt.predecessor is None else ""
     caller.record(AuditVerb.CLOSE, session.target, AuditOutcome.DONE, attempt.staged, detail=detail, **facts)
+
+
+def _predecessor(replaced: Credential | None) -> dict[str, str]:
+    """Returns what was replaced, and since when its age counts: the audit may have no other record of it."""
+    if replaced is None or replaced.id is None:
+        return {}
+    facts = {f"predecessor_{name}": text for name, text in named(replaced).items() if text and name != "credential"}
+    return {"predecessor": replaced.id} | facts
 
 
 def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:

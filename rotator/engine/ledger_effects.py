@@ -31,8 +31,8 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
         ProviderVerb.EXPIRE,
         lambda provider: provider.expire(entry.credential, entry.disable_at),
     )
-    _record(caller, session, AuditVerb.EXPIRE, entry, answer)
     answer = _believed(caller, session, entry, answer)
+    _record(caller, session, AuditVerb.EXPIRE, entry, answer, ends=f"{entry.disable_at:%Y-%m-%dT%H:%M:%SZ}")
     if isinstance(answer, Done):
         session.write(ledger.after_expire(session.state, entry, entry.disable_at))
     elif _was_refused(answer, Refusal.NOT_FOUND):
@@ -73,8 +73,8 @@ def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> Non
     answer = caller.ask(
         account, ProviderVerb.DISABLE, lambda provider: provider.disable(entry.credential), urgent=entry.compromised
     )
-    _record(caller, session, AuditVerb.DISABLE, entry, answer)
     answer = _believed(caller, session, entry, answer)
+    _record(caller, session, AuditVerb.DISABLE, entry, answer)
     needs_password = _was_refused(answer, Refusal.UNSUPPORTED) and entry.credential.password is None
     if needs_password and can.sets_password:
         session.write(ledger.after_new_password(session.state, entry, _new_password(caller, session)))
@@ -93,8 +93,8 @@ def overwrite(caller: ProviderCaller, session: Session, action: do.Overwrite) ->
         lambda provider: provider.set_password(credential),
         urgent=entry.compromised,
     )
-    _record(caller, session, AuditVerb.OVERWRITE, entry, answer)
     answer = _believed(caller, session, entry, answer)
+    _record(caller, session, AuditVerb.OVERWRITE, entry, answer)
     _after_cutoff(caller, session, entry, answer, overwrites=True)
 
 
@@ -150,8 +150,8 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
         lambda provider: provider.delete(credential),
         urgent=action.urgent,
     )
-    _record(caller, session, AuditVerb.DELETE, ended, answer)
     answer = _believed(caller, session, entry, answer)
+    _record(caller, session, AuditVerb.DELETE, ended, answer)
     gone = isinstance(answer, Done) or _was_refused(answer, Refusal.NOT_FOUND)
     if gone and action.stray is not None:
         session.write(ledger.after_stray_removal(session.state))
@@ -202,9 +202,13 @@ def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answ
     session.write(ledger.after_postponement(session.state, entry, message_of(answer), later))
 
 
-def _record(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any]) -> None:
+def _record(
+    caller: ProviderCaller, session: Session, verb: AuditVerb, entry: LedgerEntry, answer: Answer[Any], **facts: str
+) -> None:
+    if _was_refused(answer, Refusal.NOT_FOUND):
+        facts["gone"] = "somebody else has deleted it"
     outcome, detail = outcome_of(answer), message_of(answer)
-    caller.record(verb, session.target, outcome, entry.credential, detail=detail, **_origin(entry))
+    caller.record(verb, session.target, outcome, entry.credential, detail=detail, **_origin(entry), **facts)
 
 
 def _begin(
@@ -243,6 +247,9 @@ def _intend(caller: ProviderCaller, session: Session, verb: AuditVerb, entry: Le
 def _origin(entry: LedgerEntry) -> dict[str, str]:
     """Returns who asked for what the entry's end follows from, and why; and who was found to use it."""
     replaced = {"replaced": f"{entry.replaced_at:%Y-%m-%dT%H:%M:%SZ}"}
+    ended = entry.disabled_at or entry.overwritten_at
+    if ended is not None:
+        replaced["ended"] = f"{ended:%Y-%m-%dT%H:%M:%SZ}"
     if entry.sighting is not None and not entry.cut_off:
         replaced["usage"] = in_words(entry.sighting)
     return replaced | (entry.origin.facts if entry.origin is not None else {})

@@ -129,17 +129,27 @@ class ProviderCaller:
         """Adds a record to the audit, without an empty detail."""
         if detail:
             facts["detail"] = detail
-        self.audit.record(verb, target.name, outcome, **facts | _named(credential))
+        self.audit.record(verb, target.name, outcome, **facts | named(credential))
 
     def intend(self, verb: AuditVerb, target: Target, credential: Credential | None = None, **facts: str) -> None:
         """Is called before each effect: raises StoreUnavailable if the audit allows none now (`audit.required`)."""
-        self.audit.intend(verb, target.name, **facts | _named(credential))
+        self.audit.intend(verb, target.name, **facts | named(credential))
 
 
-def _named(credential: Credential | None) -> dict[str, str | None]:
+def named(credential: Credential | None) -> dict[str, str | None]:
+    """Returns the facts by which a record names a credential, and since when the age of its password counts."""
     if credential is None:
         return {}
-    return {"credential": credential.id, "username": credential.username, "account": credential.account}
+    named: dict[str, str | None] = {
+        "credential": credential.id,
+        "username": credential.username,
+        "account": credential.account,
+    }
+    if credential.made_at is not None:
+        named["made"] = credential.made_at.isoformat()
+    elif credential.seen_at is not None:
+        named["seen"] = credential.seen_at.isoformat()
+    return named
 
 
 def could_not_be_asked(answer: Answer[Proof]) -> bool:

@@ -11,6 +11,7 @@ from rotator.core.evidence import Assumption
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.selection import ListedCredential
 from rotator.core.usage_rules import Usage
+from rotator.fields.network import HostPort
 from rotator.ports import Randomness
 from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
@@ -20,7 +21,6 @@ from rotator.providers.options import AccountOptions, SipAccountOptions
 from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.proof import by_register, is_challenged
 
-_UNASKED = "the SIP registrar does not ask for a password"
 _LISTING = (Wait.READING, Wait.CHANGING)  # the listing does not show it yet, and nothing is wrong with the provider
 
 
@@ -134,23 +134,33 @@ class SipCredentialKind(CredentialKind):
             ValueError: `sip_ca_file` is unusable, or the registrar would be asked without TLS and is not allowed to be.
         """
         super().__init__(options, http, randomness)
-        self._sip, self._route = options, _route(options)
+        if options.exposed_registrar is not None:
+            raise ValueError(
+                f"SIP over {options.sip_transport} to {options.exposed_registrar.host} is not allowed: use TLS"
+            )
+        self._sip, self._trust = options, trusted(options.sip_ca_file) if options.sip_transport == "tls" else None
+        registrar = options.proving_registrar
+        self._route = self._route_to(registrar) if registrar is not None else None
 
     def prove(self, credential: Credential) -> Answer[Proof]:
-        """Registers with the password if a registrar is configured; otherwise reads the provider's API back."""
+        """Logs in with the password; reads the provider's API back if nothing is configured that asks for it."""
         call = self._http.call()
-        if self._route is None:
-            return self._read_back_proof(call, credential, "no SIP registrar is configured")
-        answer = self._registered(call, credential, self._route)
-        if answer is not None:
-            return answer
-        return self._read_back_proof(call, credential, _UNASKED)
+        answer = self._tried(call, credential)
+        return self._read_back_proof(call, credential, answer) if isinstance(answer, str) else answer
 
     def log_in(self, credential: Credential) -> Answer[Proof]:
-        """Registers with the password."""
+        """Logs in with the password."""
+        answer = self._tried(self._http.call(), credential)
+        return Retry(Wait.DOUBTFUL, answer) if isinstance(answer, str) else answer
+
+    def _tried(self, call: HttpCall, credential: Credential) -> Answer[Proof] | str:
+        """Registers with the password; returns why that is impossible if nothing asks for it."""
         if self._route is None:
-            return self._not_offered
-        return self._registered(self._http.call(), credential, self._route) or Retry(Wait.DOUBTFUL, _UNASKED)
+            return "no SIP registrar is configured"
+        return self._registered(call, credential, self._route) or "the SIP registrar does not ask for a password"
+
+    def _route_to(self, address: HostPort) -> SipRoute:
+        return SipRoute(address, self._sip.sip_transport, self._trust)
 
     def _registered(self, call: HttpCall, credential: Credential, route: SipRoute) -> Answer[Proof] | None:
         without_qop = self._sip.allow_digest_without_qop
@@ -167,16 +177,6 @@ class SipCredentialKind(CredentialKind):
     @abstractmethod
     def _read_back_proof(self, call: HttpCall, credential: Credential, reason: str) -> Answer[Proof]:
         """Returns what the provider's API shows; `reason` says why the password itself is not tried."""
-
-
-def _route(options: SipAccountOptions) -> SipRoute | None:
-    registrar = options.proving_registrar
-    if registrar is None:
-        return None
-    if options.exposed_registrar is not None:
-        raise ValueError(f"SIP over {options.sip_transport} to {registrar.host} is not allowed: use TLS")
-    trust = trusted(options.sip_ca_file) if options.sip_transport == "tls" else None
-    return SipRoute(registrar, options.sip_transport, trust)
 
 
 def missing(listed: Answer[tuple[object, ...]], failure: Failure, what: str) -> Failure:

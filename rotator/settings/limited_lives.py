@@ -63,5 +63,7 @@ def limited_lives(checked: CheckedSettings) -> Iterator[LimitedLife]:
         policy = linked.policy
         if policy.limits is not None:
             overlap = policy.overlap + (timedelta() if linked.capabilities.disables else policy.quarantine)
+            usage = policy.core("").usage
+            overlap += usage.extend_at_most if usage is not None else timedelta()
             limit, until_refused = policy.limits.core(), max(queue, RETIREMENT_TAKES)
             yield LimitedLife(linked, limit, overlap if linked.overlaps else None, until_refused)

@@ -66,6 +66,8 @@ def invalid(request: VaultRequest, errors: Sequence[str] | None) -> Exception:
     """Returns the error for a 400: a lost check-and-set, a refused login, or a mount that is not KV v2."""
     if any("check-and-set" in word for word in errors or ()):
         return Conflict(f"{request.path}: somebody else wrote first")
+    if any("high complexity" in word for word in errors or ()):
+        return StoreError(f"{request.path}: the document has more keys and texts than Vault takes in one request")
     if not request.capabilities:
         return StoreDenied(f"Vault refuses the values sent for {request.operation} at {request.path}")
     return StoreError(f"{request.path}: Vault rejects the request as invalid: check that this is a KV v2 mount")

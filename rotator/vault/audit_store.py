@@ -235,15 +235,14 @@ def _segment(name: str, document: KvDocument) -> Segment | None:
 
 
 def _index_document(index: DayIndex, writer: str) -> dict[str, Any]:
-    return {"previous": index.previous, "segments": list(index.segments), "mac": index.mac, "written_by": writer}
+    # One text: OpenBao refuses a request with a thousand strings.
+    return {"previous": index.previous, "segments": " ".join(index.segments), "mac": index.mac, "written_by": writer}
 
 
 def _index(day: str, document: KvDocument) -> DayIndex | None:
     """Reads a day's index; None if it is missing or not of this form."""
     data: Mapping[str, Any] = document.data or {}
     names, previous, mac = data.get("segments"), data.get("previous"), data.get("mac")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, str) or not isinstance(previous, str) or not isinstance(mac, str):
         return None
-    if not isinstance(previous, str) or not isinstance(mac, str):
-        return None
-    return DayIndex(day, document.version, previous, tuple(names), mac)
+    return DayIndex(day, document.version, previous, tuple(names.split()), mac)

@@ -2,10 +2,14 @@
 
 A state document has the field names of the model, times in ISO 8601 in UTC, and durations in seconds. Only `rotator`
 writes it, so anything unexpected in it is an error that names the field and never a value.
+
+Where there may be many of something, such as entries of a ledger, all of them are one text, in JSON: OpenBao refuses a
+request with a thousand strings ("high complexity"), keys included.
 """
 
+import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -63,7 +67,7 @@ def decode_state(document: Mapping[str, Any]) -> TargetState:
 
 def encode_bell(bell: Bell, writer: str) -> dict[str, Any]:
     """Returns the bell's document."""
-    return {"rings": _converter.unstructure(bell.rings), "dropped": bell.dropped, _WRITER: writer}
+    return {"rings": _converter.unstructure(bell.rings, tuple[Ring, ...]), "dropped": bell.dropped, _WRITER: writer}
 
 
 def decode_bell(document: Mapping[str, Any], version: int) -> Bell:
@@ -77,7 +81,7 @@ def decode_bell(document: Mapping[str, Any], version: int) -> Bell:
 
 def encode_processes(processes: Processes, writer: str) -> dict[str, Any]:
     """Returns the document of who lives."""
-    return {"processes": _converter.unstructure(processes.entries), _WRITER: writer}
+    return {"processes": _converter.unstructure(processes.entries, tuple[ProcessEntry, ...]), _WRITER: writer}
 
 
 def decode_processes(document: Mapping[str, Any], version: int) -> Processes:
@@ -270,4 +274,24 @@ def _object(kind: Any) -> Callable[[Any, Any], Any]:
 @_converter.register_structure_hook_factory(lambda kind: getattr(kind, "__origin__", None) is tuple)
 def _list(kind: Any) -> Callable[[Any, Any], Any]:
     read = homogenous_tuple_structure_factory(kind, _converter)
+    if _are_many(kind):
+        return lambda value, _: read(_exactly(_decoded(value), list), kind)
     return lambda value, _: read(_exactly(value, list), kind)
+
+
+def _are_many(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is tuple and is_dataclass(kind.__args__[0])
+
+
+def _text_of_many(values: Iterable[Any]) -> str:
+    return json.dumps([_converter.unstructure(value) for value in values], separators=(",", ":"))
+
+
+_converter.register_unstructure_hook_func(_are_many, _text_of_many)
+
+
+def _decoded(value: Any) -> Any:
+    try:
+        return json.loads(_exactly(value, str))
+    except RecursionError:
+        raise ValueError from None

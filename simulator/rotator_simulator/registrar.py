@@ -26,6 +26,7 @@ _PHRASES = {
     401: "Unauthorized",
     403: "Forbidden",
     405: "Method Not Allowed",
+    420: "Bad Extension",
     500: "Server Error",
     503: "Service Unavailable",
 }
@@ -40,6 +41,7 @@ class RegistrarOptions:
     algorithms: tuple[str, ...] = ("MD5",)  # offered in this order
     qop: bool = True  # qop=auth is offered
     contact_required: bool = False  # a REGISTER without a Contact is answered 400
+    serves: tuple[str, ...] = ("REGISTER",)  # of REGISTER, OPTIONS and INVITE; the others are answered 405
     nonce_lifetime: float = 60.0  # seconds until a nonce is stale
     propagation: Propagation = field(default_factory=Propagation)
 
@@ -129,8 +131,8 @@ class SimulatedRegistrar:
         return answer
 
     def _first_answer(self, message: Message, source: tuple[str, int]) -> bytes | None:
-        if message.method != "REGISTER":
-            return _response(message, source, 405, [("Allow", "REGISTER")])
+        if message.method not in self.options.serves:
+            return _response(message, source, 405, [("Allow", ", ".join(self.options.serves))])
         realm, account = self._account(message)
         if self.options.contact_required and not message.all("contact"):
             return _response(message, source, 400, [])
@@ -149,7 +151,7 @@ class SimulatedRegistrar:
         realms = self._realms()
         if not realms:
             raise ValueError("no account has SIP users")
-        user, domain = _user_and_domain(message.get("to"))
+        user, domain = _user_and_domain(message.get(_who(message)))
         for realm in ((_credentials(message) or {}).get("realm", ""), domain):
             if realm in realms:
                 return realm, realms[realm]
@@ -160,24 +162,27 @@ class SimulatedRegistrar:
         self, message: Message, source: tuple[str, int], account: SimulatedAccount, digest: dict[str, str]
     ) -> bytes:
         username = digest.get("username", "")
-        if _user_and_domain(message.get("to"))[0] != username or digest.get("uri") != message.uri:
+        if _user_and_domain(message.get(_who(message)))[0] != username or digest.get("uri") != message.uri:
             return _response(message, source, 400, [])
         state = account.login_state(username, self.options.propagation)
-        if not self._matches(state, digest):
+        if not self._matches(state, digest, message):
             return self._refuse(message, source, state, digest)
         if not self._is_fresh(digest):
             return self._challenge(message, source, digest.get("realm", ""), stale=True)
         with self._lock:
             self._accepted[username] += 1
-        return self._bind(message, source, account, username)
+        if message.method == "REGISTER":
+            return self._bind(message, source, account, username)
+        required = message.get("require")  # an extension that nobody has here
+        return _response(message, source, 420 if required else 200, [("Unsupported", required)] if required else [])
 
-    def _matches(self, state: LoginState, digest: dict[str, str]) -> bool:
+    def _matches(self, state: LoginState, digest: dict[str, str], message: Message) -> bool:
         algorithm = digest.get("algorithm", "MD5")
         if algorithm.upper() not in sipcodec.HASHES or algorithm not in self.options.algorithms:
             return False
         inputs = (digest.get(name, "") for name in ("realm", "uri", "nonce", "qop", "nc", "cnonce"))
         realm, uri, nonce, quality, count, client_nonce = inputs
-        proof = DigestInput(realm, "REGISTER", uri, nonce, algorithm, quality, count, client_nonce)
+        proof = DigestInput(realm, message.method, uri, nonce, algorithm, quality, count, client_nonce)
         # Secrets are compared in constant time.
         response = Secret(digest.get("response", ""))
         username = digest.get("username", "")
@@ -233,6 +238,11 @@ class SimulatedRegistrar:
             for binding in account.bindings(username)
         ]
         return _response(message, source, 200, bound)
+
+
+def _who(message: Message) -> str:
+    """Returns the header with the user that a request concerns."""
+    return "to" if message.method == "REGISTER" else "from"
 
 
 def _credentials(message: Message) -> dict[str, str] | None:

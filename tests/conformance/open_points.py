@@ -24,7 +24,7 @@ _MINUTE = 60
 _LATE = 120.0  # seconds; `propagation` is 30
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OpenPoint:
     """One assumption, where it is from, and what is otherwise in the bad reading."""
 
@@ -195,7 +195,7 @@ POINTS = (
         "a full update keeps what the listing does not show",
         '"All fields are required" (*Update Credential*), metadata is optional',
         "it drops metadata",
-        _of("apinizer", update_keeps_hidden=False),
+        _of("apinizer", ALTERNATING, update_keeps_hidden=False),
         _has_metadata,
         end="the metadata is lost with the first disable or enable, which the audit says may happen",
     ),
@@ -203,7 +203,7 @@ POINTS = (
         "a changed password reaches every environment",
         "not stated for one with a password of its own",
         "it keeps its own",
-        _of("apinizer", password_reaches_all=False),
+        _of("apinizer", ALTERNATING, IN_PLACE, password_reaches_all=False),
         _has_an_own_password,
         end="that environment's password is not rotated, which the audit says may happen",
     ),

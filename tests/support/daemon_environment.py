@@ -80,7 +80,7 @@ class DaemonEnvironment:
             "log": {"level": "debug", "format": "json"},
         }
         for key, value in changes.items():
-            document[key] = {**document[key], **value}
+            document[key] = {**document.get(key, {}), **value}
         self.config.write_text(json.dumps(document, indent=1))  # JSON is YAML
         return self.config
 

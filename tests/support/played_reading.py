@@ -27,11 +27,16 @@ ALERTS = {
     Need.STAYS_OPEN: "RotatorAttemptStaysOpen",
     Need.RETIREMENT_OVERDUE: "RotatorRetirementOverdue",
     Need.UNVERIFIED: "RotatorVerificationOverdue",
+    Need.STILL_ACCEPTED: "RotatorEndedStillAccepted",
+    Need.AGE_LIMIT_NEAR: "RotatorTargetAgeLimitNear",
+    Need.OVER_AGE_LIMIT: "RotatorTargetOverAgeLimit",
 }
 """The alert of each need of a target."""
 STEP, EVERY, BUSY = timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=20)
 _COARSE, _LASTS = timedelta(hours=1), timedelta(minutes=5)
 _LATER = 9 * DAY  # after a rotation: overlap and quarantine are over
+_BEARABLE = timedelta(minutes=5)  # refused in one piece, by a provider that takes two minutes for each change
+_NEVER_ROTATED, _EMERGENCY = timedelta(hours=26), timedelta(hours=6)  # nothing but tries follows
 _LIMITS = Backoff(timedelta(seconds=30), timedelta(hours=1))  # the defaults of a configuration
 _PHASES = (timedelta(), timedelta(seconds=20), timedelta(seconds=40))
 _NAMES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b(?:office|gencred)[A-Za-z0-9]{6,}\b|127\.0\.0\.1:\d+")
@@ -57,8 +62,39 @@ class PlayedReading:
     rotated: int = 0  # of the three
     state: str = ""
     alerts: tuple[str, ...] = ()  # in the order in which they began
-    told: str = ""  # the last error, hold or note of the ledger while there was an alert
+    told: str = ""  # the last error, hold or note of the ledger while there was an alert, or where a rotation failed
     let_in_at_the_end: bool = False
+
+    def assert_bearable(self) -> None:
+        """Devices are let in at the end, were not out for long, and what does not go on is told."""
+        assert self.let_in_at_the_end, self
+        assert max(self.devices_out, self.out_in_emergency) <= _BEARABLE.total_seconds(), self
+        # A planned rotation that was put back is tried again after six hours; a third failure is an alert.
+        assert self.alerts or (self.rotated >= 2 and self.leaked_for is not None), self
+        assert self.alerts or self.told or self.rotated == 3, self
+
+    @property
+    def refused_in_words(self) -> str:
+        """How long devices were refused, in steps that a slow machine does not change."""
+        return "not" if not self.devices_out else f"up to {_minutes(self.devices_out)}"
+
+    @property
+    def told_in_words(self) -> str:
+        """Which alerts there were, and the message."""
+        return ": ".join(filter(None, (", ".join(self.alerts), self.told))) or "nothing is wrong"
+
+    @property
+    def end_in_words(self) -> str:
+        """What was rotated, and whether what leaked was ended."""
+        asked = ("nothing is rotated", "one of three rotations", "two of three rotations", "rotated as asked")
+        words = [asked[self.rotated]]
+        if self.out_in_emergency > EVERY.total_seconds():
+            words.append(f"in the emergency devices are refused for up to {_minutes(self.out_in_emergency)}")
+        if self.leaked_for is None:
+            words.append("what leaked is still accepted")
+        elif self.leaked_for > 5 * EVERY:
+            words.append("what leaked is accepted for up to an hour")
+        return "; ".join(words)
 
 
 class ReadingPlayer:
@@ -75,6 +111,7 @@ class ReadingPlayer:
         self._devices = [SimulatedDevice(first, now + phase) for phase in _PHASES]
         self._next = self._busy_until = now
         self._seen: dict[str, tuple[datetime, datetime]] = {}  # of each word, first and last
+        self._failed = ""  # why the last rotation that failed did
         self.played = PlayedReading()
 
     def play(self) -> PlayedReading:
@@ -82,17 +119,18 @@ class ReadingPlayer:
         harness, played = self.harness, self.played
         self._run(timedelta(hours=2))
         harness.request(self._engine)
-        self._run(_LATER)
+        self._run(_LATER if harness.state.counts.succeeded else _NEVER_ROTATED)
         played.devices_out = self._longest()
         leaked, begun = self._handed_out(), harness.clock.now()
         harness.request(self._engine, compromised=True)
-        gone = self._run(2 * DAY, until=lambda: not harness.provider.accepts(*leaked))
+        gone = self._run(_EMERGENCY, until=lambda: not harness.provider.accepts(*leaked))
         played.out_in_emergency, played.leaked_for = self._longest(), gone - begun if gone is not None else None
         played.rotated = harness.state.counts.succeeded
         played.let_in_at_the_end = all(self._is_let_in(device) for device in self._devices)
         lasting = {word: first for word, (first, last) in self._seen.items() if last - first >= _LASTS}
         played.alerts = tuple(sorted(lasting, key=lambda word: (lasting[word], word)))
-        played.told = played.told if played.alerts else ""
+        if not played.alerts:
+            played.told = self._failed if played.rotated < 3 else ""
         return played
 
     def _longest(self) -> int:
@@ -150,11 +188,17 @@ class ReadingPlayer:
         for word in words:
             self._seen[word] = (self._seen.get(word, (now, now))[0], now)
         self.played.state = state_word(state, hold)
+        self._failed = plain(state.last_error) or self._failed
         notes = [entry.note for entry in state.ledger if entry.note]
         blocked = hold.message if hold is not None and hold.reason in BLOCKED else ""
         told = state.last_error or blocked or (notes[-1] if notes else "")
         if words and told:
             self.played.told = plain(told)
+
+
+def _minutes(seconds: int) -> str:
+    whole = -(-seconds // 60)
+    return "a minute" if whole == 1 else f"{whole} minutes"
 
 
 def plain(text: str) -> str:

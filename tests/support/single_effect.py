@@ -103,4 +103,6 @@ class SingleEffect:
 
 def naming(credential: Credential) -> dict[str, Any]:
     """The facts by which a record names a credential."""
-    return {"credential": credential.id, "username": credential.username, "account": credential.account}
+    named = {"credential": credential.id, "username": credential.username, "account": credential.account}
+    made = {"made": credential.made_at, "seen": None if credential.made_at else credential.seen_at}
+    return named | {fact: moment.isoformat() for fact, moment in made.items() if moment is not None}

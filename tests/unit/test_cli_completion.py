@@ -21,7 +21,7 @@ def completed(words: str, **environ: str) -> list[str]:
 
 
 def test_commands_are_completed():
-    assert completed("rotator ver") == ["verify", "verify-audit"]
+    assert completed("rotator ver") == ["verify", "verify-report", "verify-audit"]
 
 
 @pytest.mark.parametrize("command", ["rotate", "undo", "retire"])

@@ -8,7 +8,7 @@ from rotator.core.secret import Secret
 from rotator.fields.network import HostPort
 from rotator.providers.sip import codec as sipcodec
 from rotator.providers.sip.codec import DigestInput
-from rotator.providers.sip.register import T1, T2, _waits
+from rotator.providers.sip.dialogue import T1, T2, _waits
 
 RFC7616 = {
     "realm": "http-auth@example.org",
@@ -78,7 +78,7 @@ def test_the_best_challenge_comes_first_and_what_cannot_be_answered_is_left_out(
 
 def test_authorization_quotes_and_echoes() -> None:
     challenge = sipcodec.Challenge('r"q', "n", "MD5", quality=True, opaque="o", stale=False)
-    text = sipcodec.authorization('a"b', Secret("pw"), challenge, "sip:x", "cn")
+    text = sipcodec.authorization('a"b', Secret("pw"), challenge, "REGISTER", "sip:x", "cn")
     assert sipcodec.parameters(text.partition(" ")[2])["username"] == 'a"b'
     assert 'realm="r\\"q"' in text
     assert "qop=auth, nc=00000001" in text

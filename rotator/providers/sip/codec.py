@@ -228,14 +228,16 @@ def respond(username: str, password: Secret, inputs: DigestInput) -> str:
     return hashed(":".join([first, *middle, second]).encode())
 
 
-def authorization(username: str, password: Secret, challenge: Challenge, uri: str, client_nonce: str) -> str:
-    """Returns the value of an Authorization (or Proxy-Authorization) header that answers `challenge` for a REGISTER.
+def authorization(
+    username: str, password: Secret, challenge: Challenge, method: str, uri: str, client_nonce: str
+) -> str:
+    """Returns the value of an Authorization (or Proxy-Authorization) header that answers `challenge`.
 
     Each nonce is answered once, so the nonce count is always 1.
     """
     quality = "auth" if challenge.quality else ""
     inputs = DigestInput(
-        challenge.realm, "REGISTER", uri, challenge.nonce, challenge.algorithm, quality, "00000001", client_nonce
+        challenge.realm, method, uri, challenge.nonce, challenge.algorithm, quality, "00000001", client_nonce
     )
     parts = {"username": username, "realm": challenge.realm, "nonce": challenge.nonce, "uri": uri}
     text = [f"{name}={quote(value)}" for name, value in parts.items()]

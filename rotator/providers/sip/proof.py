@@ -10,6 +10,7 @@ from rotator.providers.http.calls import HttpCall
 from rotator.providers.http.client import Http
 from rotator.providers.sip.links import SipRoute
 from rotator.providers.sip.register import RegisterResult, register
+from rotator.providers.sip.trunk import log_in
 
 _LONGEST = 8.0  # seconds: enough to retransmit a lost datagram or two
 _NO_REQUEST = Refused(
@@ -66,6 +67,29 @@ def _registered(
     return result
 
 
+def at_trunk(
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, *, without_qop: bool, invites: bool
+) -> Answer[Proof] | None:
+    """Logs in at a trunk's domain. Returns None if nothing there asks for a password."""
+    if credential.password is None:
+        return Refused(Refusal.INVALID, "the password is not known")
+    started, limit = http.clock.monotonic(), min(_LONGEST, call.left)
+    try:
+        method, result = log_in(
+            route,
+            credential.username,
+            credential.password,
+            clock=http.clock,
+            timeout=limit,
+            without_qop=without_qop,
+            invites=invites,
+        )
+    except ValueError:
+        return Refused(Refusal.INVALID, "the username contains characters that a SIP request cannot carry")
+    http.count("prove", _outcome(result, route), http.clock.monotonic() - started)
+    return None if result.unserved else _judged(result, route, method, f"trunk {route.registrar}")
+
+
 def _outcome(result: RegisterResult, route: SipRoute) -> str:
     if _may_be_hijacked(result, route):
         return "foreign_binding"
@@ -80,7 +104,8 @@ def _may_be_hijacked(result: RegisterResult, route: SipRoute) -> bool:
     return result.authenticated and result.lists_bindings and route.transport != "tls"
 
 
-def _judged(result: RegisterResult, route: SipRoute) -> Answer[Proof] | None:
+def _judged(result: RegisterResult, route: SipRoute, method: str = "REGISTER", where: str = "") -> Answer[Proof] | None:
+    where = where or f"SIP registrar {route.registrar}"
     if _may_be_hijacked(result, route):
         return Retry(
             Wait.DOUBTFUL,
@@ -89,12 +114,10 @@ def _judged(result: RegisterResult, route: SipRoute) -> Answer[Proof] | None:
             "at the provider, and set sip_transport: tls",
         )
     if result.authenticated:
-        method = f"SIP REGISTER accepted by {route.registrar} over {route.transport.upper()}"
-        return Done(Proof(method, tries_password=True, in_use=result.lists_bindings))
+        how = f"SIP {method} accepted by {route.registrar} over {route.transport.upper()}"
+        return Done(Proof(how, tries_password=True, in_use=result.lists_bindings))
     if result.status is None or result.untried:
-        return Retry(Wait.UNREACHABLE, f"no proof from the SIP registrar {route.registrar}: {result.reason}")
+        return Retry(Wait.UNREACHABLE, f"no proof from the {where}: {result.reason}")
     if 200 <= result.status < 300:
         return None
-    # Only a refusal says something about the password.
-    why = Wait.NOT_YET if result.refused else Wait.UNREACHABLE
-    return Retry(why, f"the SIP registrar {route.registrar}: {result.reason}")
+    return Retry(Wait.NOT_YET, f"the {where}: {result.reason}")

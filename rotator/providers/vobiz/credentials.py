@@ -19,6 +19,7 @@ from rotator.providers.base import SipCredentialKind, missing, unconfirmed
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
 from rotator.providers.http.replies import Failure, HttpReply, codes
+from rotator.providers.sip.proof import at_trunk
 from rotator.providers.vobiz import api
 from rotator.providers.vobiz.api import VobizRecord
 from rotator.providers.vobiz.options import VobizOptions
@@ -121,6 +122,31 @@ class VobizCredentials(SipCredentialKind):
     def attach(self, credential: Credential, to: Sequence[Attachment]) -> Answer[None]:
         """Points the trunks to the credential."""
         return self._trunks.point(credential, to)
+
+    def _tried(self, call: HttpCall, credential: Credential) -> Answer[Proof] | str:
+        """Logs in where the trunk that names the credential lets it in, if that is configured.
+
+        What was ended is named by no trunk any more; its own `host` says where it was let in.
+        """
+        if self._options.prove_at_trunk == "off":
+            return super()._tried(call, credential)
+        domain = credential.host
+        if not domain:
+            named = self._trunks.naming([credential])
+            if not isinstance(named, Done):
+                return named
+            domain = next((one.host for one in named.value if one.host), "")
+            if not domain:
+                return named.note or "no trunk names the credential, so there is nowhere to log in"
+        address = self._options.trunk_address(domain)
+        if address is None:
+            return f"the trunk's domain {domain} is not below {self._options.trunk_domains}"
+        invites, without_qop = self._options.prove_at_trunk == "invite", self._options.allow_digest_without_qop
+        route = self._route_to(address)
+        answer = at_trunk(self._http, call, credential, route, without_qop=without_qop, invites=invites)
+        if isinstance(answer, Done):
+            return Done(replace(answer.value, host=domain), answer.note)
+        return answer or f"nothing at {domain} asks for a password"
 
     def disable(self, credential: Credential) -> Answer[None]:
         """Disables the credential, first without its password, so that nothing else changes."""

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from rotator.core.model import Capabilities
+from rotator.core.model import Capabilities, Proof
 from rotator.core.passwords import LONGEST, PasswordRules
 from rotator.core.secret import Secret
-from rotator.fields.network import HostName, Url
+from rotator.fields.network import HostName, HostPort, Url, is_loopback
 from rotator.fields.references import AnySecret
-from rotator.fields.text import UrlSegment
+from rotator.fields.text import UrlSegment, invalid
 from rotator.providers.http.calls import path
 from rotator.providers.options import SipAccountOptions
 
@@ -67,6 +67,46 @@ class VobizOptions(VobizBaseOptions):
 
     type: Literal["vobiz"]
     """The provider: `vobiz` for trunk credentials."""
+
+    prove_at_trunk: Literal["off", "options", "invite"] = "off"
+    """Prove a new password at the domain of the trunk that names the credential, instead of at a `registrar`; default
+    off. `options`: by a REGISTER, and where that is not served by an OPTIONS. `invite`: where neither asks for a
+    password, also by an INVITE that cannot become a call. Where nothing asks, the listing is read back instead."""
+    trunk_domains: HostName = "sip.vobiz.ai"
+    """The domain below which trunks have theirs; default sip.vobiz.ai. A password is tried at no other."""
+    trunk_port: int = Field(default=0, ge=0, le=65535)
+    """The port of trunks; default 0: 5061 with TLS, else 5060."""
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> "VobizOptions":
+        if self.prove_at_trunk != "off" and self.registrar is not None:
+            raise invalid("prove_at_trunk and registrar exclude each other", "keep one of the two")
+        return self
+
+    def trunk_address(self, domain: str) -> HostPort | None:
+        """Returns where a password is tried at a trunk; None if its domain is not one of those that are allowed."""
+        host, suffix = domain.lower(), self.trunk_domains
+        if host != suffix and not host.endswith(f".{suffix}") and host != self.devices_host.lower():
+            return None
+        return HostPort(host, self.trunk_port or (5061 if self.sip_transport == "tls" else 5060))
+
+    @property
+    def exposed_registrar(self) -> HostPort | None:
+        """See `SipAccountOptions`. Trunks are allowed by the domain that they are below."""
+        if self.prove_at_trunk == "off":
+            return super().exposed_registrar
+        exposed = self.sip_transport != "tls" and not is_loopback(self.trunk_domains)
+        return (
+            self.trunk_address(self.trunk_domains)
+            if exposed and self.trunk_domains not in self.allow_plain_sip
+            else None
+        )
+
+    def proof(self, read_back: str) -> Proof:
+        """See `SipAccountOptions`."""
+        if self.prove_at_trunk == "off":
+            return super().proof(read_back)
+        return Proof(f"SIP log-in at the trunk's domain over {self.sip_transport.upper()}", tries_password=True)
 
     @property
     def capabilities(self) -> Capabilities:

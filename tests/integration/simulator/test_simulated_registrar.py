@@ -155,7 +155,7 @@ def test_a_replay_is_stale_and_a_retransmission_is_answered_as_before(
         link.settimeout(5)
         link.connect((simulator.sip_address.host, simulator.sip_address.port))
         challenge = sipcodec.challenges(_ask(link, "z9hG4bKa"), "www-authenticate")[0]
-        text = sipcodec.authorization(NAME, Secret(GOOD), challenge, f"sip:{DOMAIN}", "cn")
+        text = sipcodec.authorization(NAME, Secret(GOOD), challenge, "REGISTER", f"sip:{DOMAIN}", "cn")
         credentials = ("Authorization", text)
         first = _ask(link, "z9hG4bKb", credentials)
         again = _ask(link, "z9hG4bKb", credentials)

@@ -232,3 +232,16 @@ def test_without_the_right_to_remove_everything_stays(bao: Bao, access: VaultAcc
     remove_old(log, poor.audit, datetime.now(UTC) + timedelta(days=500), timedelta(days=400))
     log.flush()
     assert checked(access).records == 3
+
+
+def test_a_day_of_thousands_of_documents_has_room_for_another_one(bao: Bao, rights: str, access: VaultAccess) -> None:
+    """OpenBao refuses a request with a thousand strings: the index of the day names them all."""
+    access.audit.append(Records(access, "mine")(1))
+    (day,) = (name for name in documents(bao, FOLDER) if name.endswith("/"))
+    path = f"{FOLDER}/{day}index"
+    index = stored(bao, path)
+    many = " ".join([index["segments"], *(f"{number:016x}-000000000" for number in range(3000))])
+    bao.call("POST", f"secret/data/{path}", {"data": index | {"segments": many}})
+    other = process(bao, rights)
+    other.audit.append(Records(other, "theirs")(1))
+    assert stored(bao, path)["segments"].split() == [*many.split(), "theirs-000000000"]

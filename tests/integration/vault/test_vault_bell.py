@@ -1,13 +1,14 @@
 """The bell in a real OpenBao, under exactly the policy of config/vault-policy.hcl."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from openbao_server import Bao, VaultAccess
 
-from rotator.core.bell import Bell, Ringing
+from rotator.core.bell import MOST_NAMES, Bell, Ringing
 from rotator.ports import Conflict, StoreError
 
 AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -60,3 +61,14 @@ def test_a_deleted_bell_can_be_rung_again(bao, session):
     assert bell == Bell(1, dropped=1)
     session.store.write_bell(bell.after_ring(Ringing.ASKED, "x", ["lobby"], AT))
     assert session.store.read_bell().rung_since(1) == {"lobby"}
+
+
+def test_as_many_names_and_rings_as_it_keeps_can_be_written(session):
+    """OpenBao refuses a request with a thousand strings, keys included."""
+    bell, names = Bell(), [f"phone-{number:05d}-of-a-large-site" for number in range(MOST_NAMES)]
+    for name in names[:300]:
+        bell = bell.after_ring(Ringing.ASKED, "x", [name], AT)
+    session.store.write_bell(replace(bell, number=1))
+    assert session.store.read_bell().rings == bell.rings
+    session.store.write_bell(Bell(1).after_ring(Ringing.CHANGED, "x", names, AT))
+    assert session.store.read_bell().rung_since(1) == set(names)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from openbao_server import Bao, VaultAccess
 
-from rotator.core.processes import Processes, Role
+from rotator.core.processes import ProcessEntry, Processes, Role
 from rotator.ports import Conflict
 
 AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -53,3 +53,9 @@ def test_after_a_deletion_everybody_says_so_again(bao, session):
     assert nobody == Processes(1)
     session.store.write_processes(nobody.renewed("first", Role.DAEMON, AT))
     assert session.store.read_processes().living(AT) == ("first",)
+
+
+def test_hundreds_of_processes_are_not_too_many_for_one_request(session):
+    entries = tuple(ProcessEntry(f"pod-{number}", Role.DAEMON, AT) for number in range(500))
+    session.store.write_processes(Processes(0, entries).renewed("first", Role.DAEMON, AT))
+    assert len(session.store.read_processes().living(AT)) == 501

@@ -22,7 +22,8 @@ from openbao_server import (
 from polling import eventually
 
 from rotator.core.consumer_document import ConsumerDocument
-from rotator.core.model import Claim, Credential, TargetState
+from rotator.core.model import Claim, Credential, Ending, LedgerEntry, TargetState
+from rotator.core.origin import Origin
 from rotator.core.secret import Secret
 from rotator.ports import Conflict, StoreCorrupt, StoreDenied, StoreError, StoreUnavailable
 from rotator.vault.admin import VaultAdmin
@@ -65,6 +66,21 @@ def is_read(part: str) -> Callable[[ProxiedExchange], bool]:
 
 
 class TestDocuments:
+    def test_a_document_with_more_keys_than_vault_takes_is_named(self, session: VaultAccess, name: str) -> None:
+        crowded = ConsumerDocument(0, exists=True, kept={f"key{number}": "of people" for number in range(600)})
+        with pytest.raises(StoreError, match=f"sip/{name}: the document has more keys and texts than Vault takes"):
+            session.store.write_consumer(f"sip/{name}", credential(), datetime(2026, 1, 5, tzinfo=UTC), crowded)
+
+    def test_a_ledger_of_hundreds_of_entries_is_not_too_much_for_one_request(
+        self, session: VaultAccess, name: str
+    ) -> None:
+        """A target that rotates hourly keeps a week of them. OpenBao refuses a request with a thousand strings."""
+        at = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+        entry = LedgerEntry(credential(), Ending.DELETE, at, at, timedelta(days=7), note="n", origin=Origin("a", "b"))
+        full = TargetState(name, published=credential(), ledger=(entry,) * 300)
+        session.store.write_state(full, 0)
+        assert session.store.read_state(name).state == full
+
     def test_a_state_that_is_not_there_reads_as_fresh_and_then_as_written(
         self, session: VaultAccess, name: str
     ) -> None:

@@ -245,7 +245,15 @@ def test_names_end_one_by_one():
 
     assert [pause.scope.targets for pause in left.at(NOW)] == [("a", "c")]
     assert left.without(Scope(), NOW).at(NOW) == left.at(NOW), "the fleet was not paused"
-    assert [pause.scope.targets for pause in left.entries if pause.until == NOW] == [("b",)], "kept for the spread"
+    assert [pause.scope.targets for pause in left.entries if pause.lifted_at == NOW] == [("b",)], "kept for the spread"
+
+
+def test_what_a_person_ends_has_ended_whatever_the_clocks_say():
+    """Of the person, of a process that looks later, or of Vault."""
+    pauses = Pauses().with_pause(FLEET, NOW).without(Scope(), NOW + HOUR)
+
+    for clock in (NOW - 40 * DAY, NOW, NOW + 40 * DAY):
+        assert not freezes(TARGET, pauses, Clocks(clock, NOW)).in_force
 
 
 def test_a_pause_that_has_ended_is_kept_for_a_while_and_then_dropped():

@@ -371,13 +371,16 @@ def test_a_document_that_may_not_be_written_is_a_failure_that_changes_nothing():
     assert bench.recorded == ("publish", "refused", WHY | naming(NEW) | {"detail": str(denied)})
 
 
+PREDECESSOR = {"predecessor": "id-old", "predecessor_username": "old", "predecessor_account": "fake"}
+
+
 def test_closing_records_how_the_credential_was_proved():
     bench = SingleEffect(opened(Phase.PROVED, staged=NEW, proof="seen"))
     state = bench.carry_out(Close())
     assert (state.attempt, state.published, state.failures) == (None, NEW, 0)
     assert state.next_rotation == NOW + POLICY.schedule.interval * 0.95
     assert [entry.credential for entry in state.ledger] == [OLD]
-    assert bench.recorded == ("close", "done", WHY | naming(NEW) | {"proof": "seen"})
+    assert bench.recorded == ("close", "done", WHY | naming(NEW) | {"proof": "seen"} | PREDECESSOR)
 
 
 @pytest.mark.parametrize("action", [Close(), Abandon()])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from engine_harness import DAY, IN_PLACE, EngineHarness
+from single_effect import naming
 
 from rotator.core.answers import Answer, Unknown
 from rotator.core.model import Attempt, Capabilities, Credential, Phase, Proof, Purpose, Request, Strategy, TargetState
@@ -54,7 +55,7 @@ def test_what_a_late_disable_switched_off_is_enabled_again_and_that_is_recorded(
     assert world.provider.calls[-1] == "enable"
     assert world.audit.verbs("office") == ["disable", "reassert"]
     assert world.audit.records[-1].outcome == "done"
-    assert world.audit.records[-1].facts == {"credential": old.id, "username": old.username, "account": "fake"}
+    assert world.audit.records[-1].facts == naming(old)
 
 
 def test_at_a_provider_that_cannot_enable_the_password_is_set_again():

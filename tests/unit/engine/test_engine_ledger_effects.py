@@ -43,14 +43,15 @@ FACTS = {"replaced": "2026-01-04T12:00:00Z", **WHO, **naming(OLD)}
 def test_the_provider_is_asked_once_and_the_audit_says_what_came_of_it(action, call):
     for answer, outcome, detail in (
         (Done(None), "done", {}),
-        (GONE, "refused", {"detail": "no such credential"}),
+        (GONE, "refused", {"detail": "no such credential", "gone": "somebody else has deleted it"}),
         (Retry(Wait.IN_USE, "active calls"), "retry", {"detail": "active calls"}),
         (LOST, "unknown", {"detail": "timeout"}),
     ):
         bench = SingleEffect(STATE, answer)
         bench.carry_out(action)
         assert bench.provider.calls == [call]
-        assert bench.recorded == (call[0], outcome, FACTS | detail)
+        told_end = {"ends": "2026-01-05T12:00:00Z"} if isinstance(action, Expire) else {}
+        assert bench.recorded == (call[0], outcome, FACTS | detail | told_end)
 
 
 def test_what_is_done_is_in_the_ledger_without_what_failed_before():

@@ -8,6 +8,7 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 from lagging_standby import StandbyStore
 from process_variants import act_at_boundary
+from single_effect import naming
 
 from rotator.core.adoption import KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
@@ -271,9 +272,10 @@ def test_the_audit_tells_of_each_document_that_was_written_withdrawn_or_could_no
     refused, done = told(world, AuditVerb.MOVE)
     assert refused[0] is AuditOutcome.REFUSED
     assert refused[1] == {
-        "credential": first.id, "username": first.username, "account": "fake",
-        "path": MOVED_PATH, "detail": f"the token may not write {MOVED_PATH}",
-    }  # fmt: skip
+        **naming(first),
+        "path": MOVED_PATH,
+        "detail": f"the token may not write {MOVED_PATH}",
+    }
     assert done[0] is AuditOutcome.DONE
     assert (done[1]["credential"], done[1]["path"], done[1]["moved_from"]) == (first.id, MOVED_PATH, "sip/office")
     assert world.store.read_consumer(MOVED_PATH).rotated_at == world.store.read_consumer("sip/office").rotated_at

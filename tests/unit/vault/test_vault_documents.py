@@ -75,14 +75,16 @@ def full() -> dict[str, Any]:
 
 
 def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    *parents, last = path.split(".")
-    inner: Any = document
-    for name in parents:
-        inner = inner[int(name) if name.isdigit() else name]
-    if value is ...:
-        del inner[last]
+    name, _, rest = path.partition(".")
+    if rest.startswith("0."):  # one of many: they are a text
+        (entry,) = json.loads(document[name])
+        document[name] = json.dumps([put(entry, rest[2:], value)])
+    elif rest:
+        put(document[name], rest, value)
+    elif value is ...:
+        del document[name]
     else:
-        inner[last] = value
+        document[name] = value
     return document
 
 
@@ -102,6 +104,9 @@ def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("ledger.0.quarantine", 1e300, "field ledger[0].quarantine: expected timedelta"),
         ("ledger.0.credential", None, "field ledger[0].credential: expected Credential"),
         ("ledger", {"hidden-value": 1}, "field ledger: expected tuple"),
+        ("ledger", '{"hidden-value": 1}', "field ledger: expected tuple"),
+        ("ledger", "hidden-value", "field ledger: expected tuple"),
+        ("ledger", "[" * 100_000, "field ledger: expected tuple"),
         ("counts.seconds", "hidden-value", "field counts.seconds: expected float"),
         ("counts.seconds", 10**400, "field counts.seconds: expected float"),
         ("counts", "hidden-value", "field counts: expected Counts"),

@@ -50,6 +50,8 @@ class VobizReadings:
     """True: a `DELETE` without `Content-Type` is refused with 400. The page lists the header, its cURL omits it."""
     parent_key: bool = False
     """True: the key of a main account (`MA_...`) administers the sub-accounts (`SA_...`). Not documented."""
+    trunk_domain: str = ""
+    """What every trunk names as its domain, such as `localhost`; empty: `<first 8 of its id>.sip.vobiz.ai`."""
     single_get: bool = False
     """True: `GET credentials/{id}` shows the credential, as an older SDK has it; current pages do not."""
     put_password_enables: bool = False

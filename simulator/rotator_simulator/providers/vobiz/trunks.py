@@ -90,7 +90,7 @@ class TrunkRoutes:
     def _list(self, account: SimulatedAccount) -> Response:
         if self._responses.readings.trunks_status != 200:
             return self._responses.error(self._responses.readings.trunks_status, None)
-        return self._responses.page(self.of(account), _as_json)
+        return self._responses.page(self.of(account), self._as_json)
 
     def _update(self, account: SimulatedAccount, identity: str) -> Response:
         body = self._responses.body()
@@ -101,31 +101,30 @@ class TrunkRoutes:
         wanted = body.get("credential_uuid")
         if wanted is not None and all(one.id != wanted for one in account.credentials(CREDENTIAL)):
             return self._responses.error(400, None)
-        shown = _as_json(self.point(identity, wanted))
+        shown = self._as_json(self.point(identity, wanted))
         if not self._responses.readings.trunk_update_shows_credential:
             del shown["credential_uuid"]
         return self._responses.json(200, shown)
 
-
-def _as_json(trunk: SimulatedTrunk) -> dict[str, Any]:
-    return {
-        "trunk_id": trunk.id,
-        "account_id": trunk.account,
-        "name": trunk.name,
-        "trunk_domain": f"{trunk.id[:8]}.sip.vobiz.ai",
-        "trunk_status": "enabled",
-        "secure": False,
-        "trunk_direction": "outbound",
-        "concurrent_calls_limit": 10,
-        "cps_limit": 1,
-        "credential_uuid": trunk.credential,
-        "description": "",
-        "transport": "udp",
-        "recording": False,
-        "enable_transcription": False,
-        "pii_redaction": False,
-        "webhook_method": "POST",
-        "recording_webhook_enabled": False,
-        "created_at": stamp(trunk.created),
-        "updated_at": stamp(trunk.updated),
-    }
+    def _as_json(self, trunk: SimulatedTrunk) -> dict[str, Any]:
+        return {
+            "trunk_id": trunk.id,
+            "account_id": trunk.account,
+            "name": trunk.name,
+            "trunk_domain": self._responses.readings.trunk_domain or f"{trunk.id[:8]}.sip.vobiz.ai",
+            "trunk_status": "enabled",
+            "secure": False,
+            "trunk_direction": "outbound",
+            "concurrent_calls_limit": 10,
+            "cps_limit": 1,
+            "credential_uuid": trunk.credential,
+            "description": "",
+            "transport": "udp",
+            "recording": False,
+            "enable_transcription": False,
+            "pii_redaction": False,
+            "webhook_method": "POST",
+            "recording_webhook_enabled": False,
+            "created_at": stamp(trunk.created),
+            "updated_at": stamp(trunk.updated),
+        }

@@ -1,0 +1,126 @@
+"""`rotator report`: how old passwords are, now and in a period, and that a file is what was reported."""
+
+import csv
+import io
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from command_runner import DAY, OFFICE, create_credentials
+
+LIMITS = {"max_age": "100d"}
+
+
+@pytest.fixture
+def office(environment) -> None:
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], limits=LIMITS, policies=DAY)
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def test_every_accepted_password_is_shown_also_the_replaced_one(environment, office, run_command):
+    assert run_command("rotate", "office").code == 0
+    printed = run_command("report", "--output", "json", "--standard", "pci")
+    assert printed.code == 0, printed.err
+    published, replaced = printed.json["passwords"]
+    assert (published["target"], published["use"], published["verdict"]) == ("office", "published", "within")
+    assert published["age_seconds"] < 600
+    assert published["limit_seconds"] == 100 * 86_400
+    assert published["made_at"].startswith(today())
+    assert (replaced["username"], replaced["made_at"], replaced["verdict"]) == ("office", None, "age unknown")
+    assert replaced["use"].startswith("replaced, refused from ")
+    assert printed.json["summary"] == {
+        "targets": 1, "within": 1, "over": 0, "age unknown": 1, "retirements_overdue": 0,
+    }  # fmt: skip
+    assert [answer["requirement"].split(":")[0] for answer in printed.json["answers"]] == [
+        "PCI DSS v4.0.1, 8.6.3, first point",
+        "PCI DSS v4.0.1, 8.6.3, second point",
+        "PCI DSS v4.0.1, 8.3.9, where a password is the only factor of a user's access",
+    ]
+    table = run_command("report")
+    assert table.code == 0
+    assert "within: 1, over: 0, age unknown: 1" in table.out
+
+
+def test_a_password_over_its_limit_ends_the_command_with_1(environment, office, run_command):
+    assert run_command("rotate", "office").code == 0
+    store = environment.vault.store
+    stored = store.read_state("office")
+    old = replace(stored.state.published, made_at=datetime.now(UTC) - timedelta(days=101))
+    store.write_state(replace(stored.state, published=old), stored.version)
+    printed = run_command("report", "--output", "json")
+    assert printed.code == 1, printed.err
+    assert [row["verdict"] for row in printed.json["passwords"]] == ["over", "age unknown"]
+    assert printed.json["summary"]["over"] == 1
+    shown = run_command("status", "--state", "over_age_limit", "--output", "json")
+    assert [row["name"] for row in shown.json["targets"]] == ["office"]
+
+
+def test_a_period_is_told_by_the_audit_and_what_it_lacks_is_said(environment, office, run_command):
+    for reason in ("first", "stolen"):
+        flags = ["--compromised"] if reason == "stolen" else []
+        assert run_command("rotate", "office", "--reason", reason, "--by", "anna", *flags).code == 0
+    printed = run_command("report", "--from", "2026-01-01", "--to", today(), "--output", "json")
+    assert printed.code == 0, printed.err
+    (row,) = printed.json["targets"]
+    assert (row["target"], row["rotations"]) == ("office", 2)
+    assert printed.json["too_old"] == []
+    (emergency,) = printed.json["emergencies"]
+    assert (emergency["target"], emergency["reason"], emergency["stated"]) == ("office", "stolen", "by anna")
+    assert emergency["requested_by"].startswith("vault:")
+    assert emergency["asked_at"] <= emergency["published_at"] <= emergency["ended_at"]
+    assert any(note.startswith("there are no records before ") for note in printed.json["notes"])
+    assert (printed.json["audit"]["problems"], printed.json["audit"]["chains"]) == (0, 2)
+    only = run_command("report", "--from", today(), "--events", "emergency", "--output", "csv")
+    (listed,) = csv.DictReader(io.StringIO(only.out))
+    assert (listed["target"], listed["reason"]) == ("office", "stolen")
+    past = run_command("report", "--as-of", "2026-01-01", "--output", "json")
+    assert past.code == 0, past.err
+    assert [row["verdict"] for row in past.json["targets"]] == ["no record"]
+
+
+def test_a_file_is_shown_to_be_the_one_that_was_reported(environment, office, run_command, tmp_path):
+    assert run_command("rotate", "office").code == 0
+    for output in ("html", "csv", "json"):
+        file = tmp_path / f"report.{output}"
+        file.write_text(run_command("report", "--output", output).out)
+        shown = run_command("verify-report", str(file))
+        assert shown.code == 0, shown.out
+        assert re.search(r"was reported on \S+, by vault:approle", shown.out)
+        file.write_text(file.read_text() + " ")
+        changed = run_command("verify-report", str(file))
+        assert changed.code == 1
+        assert "the audit does not have" in changed.out
+    unrecorded = tmp_path / "unrecorded.csv"
+    unrecorded.write_text(run_command("report", "--output", "csv", "--no-record").out)
+    assert run_command("verify-report", str(unrecorded)).code == 1
+    assert run_command("verify-audit").code == 0
+
+
+def test_the_page_loads_nothing_and_runs_nothing(environment, office, run_command):
+    assert run_command("rotate", "office").code == 0
+    page = run_command("report", "--output", "html", "--standard", "iso27001").out
+    assert "<script" not in page
+    assert not re.search(r'(src|href)="', page)
+    assert "default-src 'none'" in page
+    assert "No password is over its limit." in page
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--as-of", "2026-01-01", "--from", "2026-01-01"), "--as-of and --from exclude each other"),
+        (("--to", "2026-01-01"), "--to needs --from"),
+        (("--events", "emergency"), "--events and --audit need a period"),
+        (("--from", "tomorrow"), "is not a day: write it as 2026-01-31"),
+        (("--as-of", "2999-01-01"), "still to come"),
+        (("--from", "2026-02-01", "--to", "2026-01-01"), "the period ends before it begins"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(environment, office, run_command, words, said):
+    printed = run_command("report", *words)
+    assert (printed.code, said in printed.err) == (2, True), printed.err
