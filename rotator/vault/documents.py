@@ -124,7 +124,7 @@ def decode_wave(document: Mapping[str, Any], version: int) -> Wave:
 
 def encode_pauses(pauses: Pauses, writer: str) -> dict[str, Any]:
     """Returns the document of what is paused."""
-    return {"pauses": _converter.unstructure(pauses.entries), _WRITER: writer}
+    return {"pauses": _converter.unstructure(pauses.entries, tuple[Pause, ...]), _WRITER: writer}
 
 
 def decode_pauses(document: Mapping[str, Any], version: int) -> Pauses:
@@ -133,9 +133,9 @@ def decode_pauses(document: Mapping[str, Any], version: int) -> Pauses:
         return Pauses(version, _converter.structure(document.get("pauses"), tuple[Pause, ...]))
     except BaseValidationError as error:
         problem, _, path = transform_error(error, "", _problem)[0].rpartition(" @ ")
-    except TypeError:
-        problem, path = "expected a list", "pauses"
-    raise StoreCorrupt(f"field {path.removeprefix('.')}: {problem}")
+    except (TypeError, ValueError):
+        problem, path = "expected a list", ""
+    raise StoreCorrupt(f"field pauses{path}: {problem}")
 
 
 def encode_evidence(evidence: AccountEvidence, writer: str) -> dict[str, Any]:
