@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from configparser import ConfigParser
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -39,7 +39,7 @@ def asterisk(files: RenderedFiles) -> tuple[str, str]:
 
 
 def freeswitch(files: RenderedFiles) -> tuple[str, str]:
-    (gateway,) = ElementTree.fromstring(files.text("freeswitch")).iter("gateway")
+    (gateway,) = ET.fromstring(files.text("freeswitch")).iter("gateway")
     values = {each.attrib["name"]: each.attrib["value"] for each in gateway}
     assert values["proxy"] == HOST
     return values["username"], values["password"]

@@ -67,6 +67,4 @@ def _for_a_test(text: str, address: str, folder: Path) -> str:
     templates = iter(re.findall(r'source += "(.*)\.ctmpl"', text))
     text = re.sub(r'destination( +)= ".*"', lambda _: f'destination = "{next(templates)}.out"', text)
     names = iter(re.findall(r"/(\w+)\.ctmpl", text))
-    return re.sub(
-        r"command = \[.*\]", lambda _: f'command = ["sh", "-c", "echo {next(names)} >> {folder}/told"]', text
-    )
+    return re.sub(r"command = \[.*\]", lambda _: f'command = ["sh", "-c", "echo {next(names)} >> {folder}/told"]', text)
