@@ -125,9 +125,17 @@ def _entry(entry: Json, now: datetime) -> str:
             "not disabled yet" if stays else _future("deleted", entry["ends_at"], now)
         )
     if entry["disabled_at"] is None:
-        return f"{name}: {_future('disabled', entry['disable_at'], now)}"
+        return f"{name}: {_overlap_ends(entry, now)}"
     end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"
     return f"{name}: disabled, {_future(end, entry['ends_at'], now)}"
+
+
+def _overlap_ends(entry: Json, now: datetime) -> str:
+    usage = entry["usage"]
+    if usage is None or usage["in_use"] is False:
+        return _future("disabled", entry["disable_at"], now)
+    said = "still in use" if usage["in_use"] else "may be in use"
+    return f"{said}, " + (_future("disabled", usage["until"], now) if usage["until"] else "kept until nobody uses it")
 
 
 def _future(done: str, moment: str, now: datetime) -> str:
@@ -208,6 +216,20 @@ def _again(row: Json, now: datetime) -> str:
 
 
 def _about(entry: Json, now: datetime) -> list[str]:
+    return [*_users(entry, now), *_of_its_end(entry, now)]
+
+
+def _users(entry: Json, now: datetime) -> list[str]:
+    """Returns who was found to use a replaced credential past its overlap."""
+    usage = entry["usage"]
+    if usage is None or usage["in_use"] is False or entry["disabled_at"] is not None:
+        return []
+    seen = f", last seen {local(datetime.fromisoformat(usage['seen_at']), now)}" if usage["seen_at"] else ""
+    asked = local(datetime.fromisoformat(usage["asked_at"]), now)
+    return [f"{entry['username'] or entry['id']}: asked {asked}: {usage['evidence']}{seen}"]
+
+
+def _of_its_end(entry: Json, now: datetime) -> list[str]:
     name = entry["username"] or entry["id"]
     if entry["undo_until"] is not None:
         until = datetime.fromisoformat(entry["undo_until"])

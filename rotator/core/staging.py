@@ -126,7 +126,7 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
         return _both_in_use_hold(facts, published)
     if entry is None or entry.cut_off:
         return None
-    ends = extended_until(facts.target.policy, entry)
+    ends = extended_until(facts.target.policy.usage, entry)
     if ends <= facts.clocks.earliest and facts.state.request is not None:
         return None
     return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")

@@ -21,6 +21,7 @@ from rotator.daemon.audit_receivers import receivers
 from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import Components
+from rotator.daemon.usage_sources import usage_sources
 from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
 from rotator.engine import Engine, FormerNames, Limits, PauseBook, Presence, Waves
@@ -38,6 +39,7 @@ from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
+from rotator.settings.usage import http_sources
 from rotator.settings.vault import EmbeddedVaultSettings, RemoteVaultSettings
 from rotator.vault.answers import Caller
 from rotator.vault.audit_store import VaultAuditStore
@@ -149,6 +151,8 @@ class Composition:
         if settings.daemon.http.token is not None:
             self.redactor.add(settings.daemon.http.token.value)
         self.redactor.add(*settings.audit.secrets)
+        for source in http_sources(settings.usage_sources).values():
+            self.redactor.add(*source.secrets)
         return settings
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
@@ -204,6 +208,7 @@ class Composition:
                 former_names=former_names,
                 is_dead=presence.is_dead,
                 waves=waves,
+                usage_sources=usage_sources(settings, self._config, store, self.clock, self.metrics, undo),
                 pauses=pauses,
             )
             paces = {name: account.pacer for name, account in accounts.items()}

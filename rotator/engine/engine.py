@@ -281,7 +281,9 @@ class Engine:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
         never = session.state.published is None and session.state.attempt is None and not session.target.removed
         former = self._former_names.at(session.target) if never else ""
-        canary = self._waves.canary(session.target, session.state, session.clocks().earliest)
         facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
+        canary = self._waves.canary(session.target, session.state, facts.clocks.earliest)
         held = freezes(session.target, self._pauses.fresh(), facts.clocks)
+        if canary is None and held == Freezes():  # as nearly always
+            return facts
         return replace(facts, canary=canary, freezes=held)

@@ -20,6 +20,7 @@ BLOCKED = {
     HoldReason.LEFT_ALONE: "cannot_be_proved",
     HoldReason.RENAMED: "renamed",
     HoldReason.FORMER_PATH: "former_path",
+    HoldReason.KEPT_IN_USE: "kept_in_use",
 }
 """What holds a target up, other than the due time, in the words of the metrics."""
 

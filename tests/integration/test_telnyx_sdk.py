@@ -146,6 +146,22 @@ def test_a_connection_that_is_switched_off_takes_its_credentials_along(sdk, sand
     assert sandbox.account.accepts(made.sip_username, password)
 
 
+def test_who_is_registered_is_shown_of_both_kinds(sdk, sandbox):
+    made = sdk.telephony_credentials.create(connection_id=CONNECTION, name="office").data
+    trunk = sdk.credential_connections.retrieve(CONNECTION).data.user_name
+    for kind, username in (("telephony_credential", made.sip_username), ("sip_credential_connection", trunk)):
+        nobody = sdk.sip_registration_status.list(credential_type=kind, username=username)
+        sandbox.account.bind(username, "sip:phone@192.0.2.7", 3600, "phone")
+        somebody = sdk.sip_registration_status.list(credential_type=kind, username=username)
+        assert (nobody.registered, somebody.registered) == (False, True)
+        assert somebody.sip_registration_status == "registered"
+        assert somebody.credential_username == username
+        assert_valid(nobody)
+        assert_valid(somebody)
+    with pytest.raises(telnyx.NotFoundError):
+        sdk.sip_registration_status.list(credential_type="telephony_credential", username="nobody")
+
+
 def test_errors_are_those_that_the_sdk_knows(sdk, sandbox):
     with pytest.raises(telnyx.UnprocessableEntityError):
         sdk.telephony_credentials.create(connection_id="no-such-connection")

@@ -4,7 +4,6 @@ What is judged rests on what the providers hold, what stands in Vault, and true 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from engine_harness import DAY
 from fleet_accounts import CredentialChange
 from fleet_duties import Neglected, neglected_by_look, neglected_while_refused
 from fleet_targets import HandedOut, JudgedTarget, KeyAtProvider, located
-from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential
+from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential, shown_refused
 from simulated_accounts import StoredCredential
 
 from rotator.core.consumer_document import ConsumerDocument
@@ -240,21 +239,7 @@ class FleetJudge:
 
     def see_documents(self, watched: JudgedTarget) -> None:
         """Notes what the consumer documents hand out now."""
-        for path in watched.paths:
-            document, before = self.world.store.consumers.get(path), watched.documents.get(path)
-            if document is None:
-                watched.documents.pop(path, None)
-                continue
-            now = HandedOut(
-                document.username if document.exists else None,
-                document.password if document.exists else None,
-                document.credential_id,
-                document.attempt,
-                self.world.clock.now(),
-                document.withdrawn,
-            )
-            if before is None or replace(now, since=before.since) != before:
-                watched.documents[path] = now
+        watched.see(self.world.store.consumers, self.world.clock.now())
 
     # -- after each event
 
@@ -265,8 +250,19 @@ class FleetJudge:
         if look is not None and not target.removed:
             self._break_all(watched, neglected_by_look(self.world, watched, look, self.state(watched)))
         self.settle(watched, by_us=True)
+        self._judge_evidence(watched)
         self._no_orphan(watched)
         self.raise_broken()
+
+    def _judge_evidence(self, watched: JudgedTarget) -> None:
+        """What is said to be refused, after a log-in with it, is refused."""
+        state = self.state(watched)
+        before, watched.ended = watched.ended, state.ended
+        for one in shown_refused(before, state):
+            username, password = one.credential.username, one.credential.password
+            published = state.published is not None and state.published.password == password
+            if not published and self.accepts(watched, username, password):
+                self._break("evidence", watched.name, f"{username} is said to be refused, and is accepted")
 
     def raise_broken(self) -> None:
         """Raises the first promise that was broken since."""
