@@ -1,7 +1,7 @@
 """The table of `rotator status`, the remarks below it, and the line with the numbers."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -25,6 +25,7 @@ Json: TypeAlias = Mapping[str, Any]
 _DELETED = HoldReason.DOCUMENT_DELETED.value
 _LINES_OF_A_ROW = 2
 _FEWEST_ROWS = 10
+_MOST_NAMED = 5  # targets that a line about several names
 _ENDED = {
     "replaced": "old password replaced",
     "disabled": "disabled",
@@ -57,6 +58,7 @@ def print_status(document: Json) -> None:
     everything = document["summary"]["matching"] == len(document["targets"])
     for row in document["targets"]:
         print_lines(*(f"{row['name']}: {line}" for line in _remarks(row, now, everything=everything)))
+    print_lines(*_pauses(document["targets"]))
     for orphan in document["orphans"]:
         print_lines(_orphan(orphan))
     print_lines(*_numbers(document["summary"], len(document["targets"])))
@@ -79,6 +81,18 @@ def _numbers(summary: Json, shown: int) -> list[str]:
     elif summary["matching"] < summary["targets"]:
         lines.append(f"shown: {summary['matching']:,}, as asked for")
     return lines
+
+
+def _pauses(rows: Sequence[Json]) -> list[str]:
+    """Returns what holds the targets that are shown, each pause once: it may hold all of them."""
+    held: dict[str, list[str]] = {}
+    for row in rows:
+        for pause in row["pauses"]:
+            held.setdefault(pause["why"], []).append(row["name"])
+    return [
+        f"{', '.join(names) if len(names) <= _MOST_NAMED else f'{len(names):,} targets'}: {why}"
+        for why, names in held.items()
+    ]
 
 
 def _clocks(offset: timedelta) -> list[str]:
@@ -168,7 +182,6 @@ def _remarks(row: Json, now: datetime, *, everything: bool) -> list[str]:
         remarks.append(f"{row['claim']['holder']} is working on it")
     if row["state"] == "blocked":
         remarks.append(f"blocked: {row['waiting']['message']}")
-    remarks += [pause["why"] for pause in row["pauses"]]
     if row["last_error"] is not None:
         remarks.append(f"{row['last_error']} ({_failures(row)}{_again(row, now)})")
     if row["verification"] is not None and (everything or not row["verification"]["accepted"]):

@@ -3,6 +3,7 @@
 from rotator.engine.bell import ring_bell
 from rotator.engine.engine import Engine
 from rotator.engine.former_names import FormerNames
+from rotator.engine.known_evidence import KnownEvidence
 from rotator.engine.limits import Limits
 from rotator.engine.look import Look, Outcome
 from rotator.engine.pauses import PauseBook
@@ -14,6 +15,7 @@ __all__ = [
     "AcknowledgementSource",
     "Engine",
     "FormerNames",
+    "KnownEvidence",
     "Limits",
     "Look",
     "Outcome",

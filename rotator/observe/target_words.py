@@ -16,6 +16,8 @@ BLOCKED = {
     HoldReason.ACCOUNT_CHANGED: "account_changed",
     HoldReason.UNPROVED: "passwords_not_accepted",
     HoldReason.CANARY_FAILED: "canary_failed",
+    HoldReason.STRATEGY_DISPROVED: "strategy_disproved",
+    HoldReason.STRATEGY_UNPROVED: "strategy_unproved",
     HoldReason.CLOCKS_DIFFER: "clocks_differ",
     HoldReason.LEFT_ALONE: "cannot_be_proved",
     HoldReason.RENAMED: "renamed",

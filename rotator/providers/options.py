@@ -61,6 +61,10 @@ class AccountOptions(Section, ABC):
     It is one log-in for each end, a wrong one, and registrars lock out addresses from which many come. `off` for none:
     then nothing shows it. It needs a proof that tries the password. An emergency does not wait for it."""
 
+    require_checked: bool = False
+    """Begin no rotation here by a strategy that `rotator check-provider --write` has not shown to work; default false:
+    `plan` warns of it. A strategy that a check has disproved is refused in any case, except in an emergency."""
+
     @classmethod
     def type_name(cls) -> str:
         """Returns the value of `type` that selects this model."""
