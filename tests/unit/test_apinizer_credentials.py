@@ -106,7 +106,8 @@ def test_create_takes_over_what_the_api_shows_and_ends_with_the_grants_seen():
     ]
     provider, network = apinizer(answers_in_turn(*steps))
     made = provider.create(staged(), "billing", credential())
-    assert made == Done(replace(staged(), id="client2", enabled=True))
+    assert made.value == replace(staged(), id="client2", enabled=True)
+    assert "no request shows which of them name client1: add client2" in made.note  # rate-limit control lists
     assert network.request_lines == [
         f"GET {BASE}",
         f"GET {BASE}client1/access/",

@@ -85,7 +85,8 @@ class ApinizerCredentials(CredentialKind):
             return self._duplicate(call, staged, answer)
         created = replace(staged, id=staged.username, enabled=True)
         granted = self._granted(call, created, inherited.value.access, "the credential exists")
-        return Done(granted.value, inherited.value.note) if isinstance(granted, Done) else granted
+        note = inherited.value.note or (_unlisted(like, staged) if like is not None else "")
+        return Done(granted.value, note) if isinstance(granted, Done) else granted
 
     def complete(self, created: Credential, like: Credential | None = None) -> Answer[Credential]:
         """Sets the password, which the lost create may not have set, and grants the access of `like`."""
@@ -240,6 +241,12 @@ class ApinizerCredentials(CredentialKind):
         if listed.value:
             return Unknown("the provider reports the credential deleted, but its listing still shows it")
         return gone
+
+
+def _unlisted(like: Credential, staged: Credential) -> str:
+    """Says what no request shows: rate-limit control lists name credentials by username (Add Credentials to RLCL)."""
+    lists = "rate-limit control lists are not taken over, and no request shows which of them name"
+    return f"{lists} {like.username}: add {staged.username} to those"
 
 
 def _after(answer: Answer[T], done: str) -> Done[T] | Retry | Unknown:
