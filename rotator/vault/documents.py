@@ -10,6 +10,7 @@ request with a thousand strings ("high complexity"), keys included.
 import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -123,7 +124,7 @@ def decode_wave(document: Mapping[str, Any], version: int) -> Wave:
 
 def encode_pauses(pauses: Pauses, writer: str) -> dict[str, Any]:
     """Returns the document of what is paused."""
-    return {"pauses": _converter.unstructure(pauses.entries), _WRITER: writer}
+    return {"pauses": _converter.unstructure(pauses.entries, tuple[Pause, ...]), _WRITER: writer}
 
 
 def decode_pauses(document: Mapping[str, Any], version: int) -> Pauses:
@@ -132,9 +133,9 @@ def decode_pauses(document: Mapping[str, Any], version: int) -> Pauses:
         return Pauses(version, _converter.structure(document.get("pauses"), tuple[Pause, ...]))
     except BaseValidationError as error:
         problem, _, path = transform_error(error, "", _problem)[0].rpartition(" @ ")
-    except TypeError:
-        problem, path = "expected a list", "pauses"
-    raise StoreCorrupt(f"field {path.removeprefix('.')}: {problem}")
+    except (TypeError, ValueError):
+        problem, path = "expected a list", ""
+    raise StoreCorrupt(f"field pauses{path}: {problem}")
 
 
 def encode_evidence(evidence: AccountEvidence, writer: str) -> dict[str, Any]:
@@ -147,23 +148,24 @@ def decode_evidence(document: Mapping[str, Any], version: int) -> AccountEvidenc
 
     Raises StoreCorrupt if the rest is not: it names what a check may have left at the provider.
     """
-    results = document.get("results")
-    known = {**_without(document, (_WRITER,)), "version": version, "results": []}
+    known = {**_without(document, (_WRITER, "results")), "version": version}
     try:
         evidence = _converter.structure(known, AccountEvidence)
     except (BaseValidationError, TypeError):
         evidence = None
     if evidence is None:
         raise StoreCorrupt("the evidence of an account is not of our form: was it changed by hand?")
-    readable = (_result(one) for one in (results if isinstance(results, list) else ()))
-    return replace(evidence, results=tuple(one for one in readable if one is not None))
+    return replace(evidence, results=tuple(_readable_results(document.get("results"))))
 
 
-def _result(document: Any) -> AssumptionResult | None:
+def _readable_results(text: Any) -> Iterable[AssumptionResult]:
     try:
-        return _converter.structure(document, AssumptionResult)
-    except (BaseValidationError, TypeError):
-        return None
+        results = _decoded(text)
+    except (TypeError, ValueError):
+        return
+    for one in results if isinstance(results, list) else ():
+        with suppress(BaseValidationError, TypeError):
+            yield _converter.structure(one, AssumptionResult)
 
 
 def encode_consumer(credential: Credential, at: datetime | None, kept: Mapping[str, object]) -> dict[str, Any]:

@@ -11,10 +11,21 @@ from hypothesis import strategies as st
 from state_strategies import states, texts
 
 from rotator.core import model
+from rotator.core.blackouts import Extent
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.origin import Origin
+from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
-from rotator.vault.documents import decode_consumer, decode_state, encode_consumer, encode_state, encode_withdrawal
+from rotator.vault.documents import (
+    decode_consumer,
+    decode_pauses,
+    decode_state,
+    encode_consumer,
+    encode_pauses,
+    encode_state,
+    encode_withdrawal,
+)
 
 AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -195,3 +206,24 @@ def test_a_withdrawn_document_keeps_the_keys_of_people_and_hands_out_nothing() -
 
 def test_a_document_with_a_password_is_in_use_whatever_else_it_says() -> None:
     assert not decode_consumer({"password": "p", "withdrawn_at": AT.isoformat()}, 1).withdrawn
+
+
+PAUSES = Pauses(
+    7,
+    (
+        Pause(Scope(targets=("a", "b")), AT, AT + timedelta(days=1), Origin("ann", "freeze", "ticket 7"), lifted_at=AT),
+        Pause(Scope(account="acc", labels=(("site", "berlin"),)), AT, AT, Origin("bob", ""), Extent.ROTATIONS),
+    ),
+)
+
+
+def test_what_is_paused_survives_being_written() -> None:
+    """Whatever its scope."""
+    assert decode_pauses(json.loads(json.dumps(encode_pauses(PAUSES, "w"))), 7) == PAUSES
+
+
+@pytest.mark.parametrize("junk", [{}, {"pauses": None}, {"pauses": "[{}]"}, {"pauses": 3}, {"pauses": "["}])
+def test_what_is_paused_is_never_nothing_because_it_cannot_be_read(junk: dict[str, Any]) -> None:
+    """A freeze must not be lifted by that."""
+    with pytest.raises(StoreCorrupt, match="field pauses"):
+        decode_pauses(junk, 7)
