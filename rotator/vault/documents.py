@@ -10,6 +10,7 @@ request with a thousand strings ("high complexity"), keys included.
 import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -147,23 +148,24 @@ def decode_evidence(document: Mapping[str, Any], version: int) -> AccountEvidenc
 
     Raises StoreCorrupt if the rest is not: it names what a check may have left at the provider.
     """
-    results = document.get("results")
-    known = {**_without(document, (_WRITER,)), "version": version, "results": []}
+    known = {**_without(document, (_WRITER, "results")), "version": version}
     try:
         evidence = _converter.structure(known, AccountEvidence)
     except (BaseValidationError, TypeError):
         evidence = None
     if evidence is None:
         raise StoreCorrupt("the evidence of an account is not of our form: was it changed by hand?")
-    readable = (_result(one) for one in (results if isinstance(results, list) else ()))
-    return replace(evidence, results=tuple(one for one in readable if one is not None))
+    return replace(evidence, results=tuple(_readable_results(document.get("results"))))
 
 
-def _result(document: Any) -> AssumptionResult | None:
+def _readable_results(text: Any) -> Iterable[AssumptionResult]:
     try:
-        return _converter.structure(document, AssumptionResult)
-    except (BaseValidationError, TypeError):
-        return None
+        results = _decoded(text)
+    except (TypeError, ValueError):
+        return
+    for one in results if isinstance(results, list) else ():
+        with suppress(BaseValidationError, TypeError):
+            yield _converter.structure(one, AssumptionResult)
 
 
 def encode_consumer(credential: Credential, at: datetime | None, kept: Mapping[str, object]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 _PARAMS = "limit=100&offset={}"
 
 
-class Connections(Protocol):
+class PoolConnections(Protocol):
     """What all threads share."""
 
     def read(self, path: str) -> None:
@@ -59,16 +59,16 @@ class PlainConnections:
         self._provider = httpx.Client(base_url=os.environ["BENCH_VOBIZ"], headers=_headers(), limits=_LIMITS)
 
     def read(self, path: str) -> None:
-        """See `Connections`."""
+        """See `PoolConnections`."""
         with suppress(hvac.exceptions.InvalidPath):
             self._kv.read_secret_version(path, raise_on_deleted_version=False)
 
     def write(self, path: str, data: Mapping[str, Any]) -> None:
-        """See `Connections`."""
+        """See `PoolConnections`."""
         self._kv.create_or_update_secret(path, data)
 
     def send(self, method: str, path: str, body: Mapping[str, str] | None) -> None:
-        """See `Connections`."""
+        """See `PoolConnections`."""
         self._provider.request(method, path, json=body).json()
 
 
@@ -83,16 +83,16 @@ class OwnConnections:
         self._headers, self._timeouts = _headers(), {"timeout": httpx.Timeout(10).as_dict()}
 
     def read(self, path: str) -> None:
-        """See `Connections`."""
+        """See `PoolConnections`."""
         with suppress(hvac.exceptions.InvalidPath):
             self._adapter.get(f"/v1/secret/data/{path}")
 
     def write(self, path: str, data: Mapping[str, Any]) -> None:
-        """See `Connections`."""
+        """See `PoolConnections`."""
         self._adapter.post(f"/v1/secret/data/{path}", json={"data": data})
 
     def send(self, method: str, path: str, body: Mapping[str, str] | None) -> None:
-        """See `Connections`."""
+        """See `PoolConnections`."""
         content = None if body is None else json.dumps(body).encode()
         url = os.environ["BENCH_VOBIZ"] + path
         request = httpx.Request(method, url, headers=self._headers, content=content, extensions=self._timeouts)
@@ -107,7 +107,7 @@ def _headers() -> dict[str, str]:
 class BarePool:
     """What each thread does."""
 
-    def __init__(self, name: str, calls: dict[str, int], connections: Connections) -> None:
+    def __init__(self, name: str, calls: dict[str, int], connections: PoolConnections) -> None:
         self._name, self._calls, self._connections = name, calls, connections
 
     def ask(self, number: int) -> None:
@@ -143,7 +143,7 @@ class BarePool:
 def main() -> None:
     """Asks for all, then rotates all."""
     name, rotations, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    connections: Connections = PlainConnections(workers) if sys.argv[5] == "plain" else OwnConnections()
+    connections: PoolConnections = PlainConnections(workers) if sys.argv[5] == "plain" else OwnConnections()
     pool = BarePool(name, json.loads(sys.argv[4]), connections)
     with ThreadPoolExecutor(workers) as threads:
         list(threads.map(pool.ask, range(rotations)))

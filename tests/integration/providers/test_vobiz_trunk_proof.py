@@ -23,7 +23,7 @@ TOKEN, PASSWORD = Secret("sandbox-token-1"), Secret("Vbz!2025$SecureP")
 CLOCK = SystemClock(Event())
 
 
-class World:
+class TrunkWorld:
     """A simulated account with one credential that a trunk names and one that none does."""
 
     def __init__(self) -> None:
@@ -65,8 +65,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
+def world() -> Iterator[TrunkWorld]:
+    made = TrunkWorld()
     with made.server:
         yield made
 

@@ -15,10 +15,10 @@ from rotator_simulator.providers.telnyx.api import TelnyxApi
 from rotator_simulator.providers.vobiz.api import VobizApi
 
 MASK, OTHER = "********", "Other!Password22"
-Call = Callable[..., tuple[int, dict]]
+SimulatedCall = Callable[..., tuple[int, dict]]
 
 
-def calls(api, **headers: str) -> Call:
+def calls(api, **headers: str) -> SimulatedCall:
     application = Flask("simulated")
     application.register_blueprint(api.blueprint())
     client: FlaskClient = application.test_client()
@@ -30,7 +30,7 @@ def calls(api, **headers: str) -> Call:
     return call
 
 
-def telnyx(**readings) -> Call:
+def telnyx(**readings) -> SimulatedCall:
     clock = HandMovedClock()
     account = SimulatedAccount("TELNYX", Secret(TOKEN), clock)
     account.create(connections.KIND, "trunk", Secret(GOOD), {"connection_name": "trunk"}, identity="17")
@@ -39,7 +39,7 @@ def telnyx(**readings) -> Call:
     return calls(api, Authorization=f"Bearer {TOKEN}")
 
 
-def vobiz(*, accounts: tuple[str, ...] = ("MA_DEMO",), **readings) -> Call:
+def vobiz(*, accounts: tuple[str, ...] = ("MA_DEMO",), **readings) -> SimulatedCall:
     clock = HandMovedClock()
     api = VobizApi([SimulatedAccount(name, Secret(TOKEN), clock) for name in accounts], clock)
     api.read_as(**readings)
@@ -125,7 +125,7 @@ def test_the_key_of_a_main_account_may_administer_its_sub_accounts(parent_key, s
     assert call("GET", "/api/v1/Account/MA_OTHER/trunks/credentials")[0] == 404
 
 
-def apinizer(**readings) -> tuple[ApinizerApi, Call]:
+def apinizer(**readings) -> tuple[ApinizerApi, SimulatedCall]:
     api = ApinizerApi([SimulatedAccount("pay", Secret(TOKEN), HandMovedClock())], HandMovedClock())
     api.read_as(**readings)
     api.add("pay", "client1", Secret(GOOD), [("Orders", "API_PROXY")])
