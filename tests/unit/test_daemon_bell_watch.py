@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from rotator.core.bell import MOST_NAMES, Bell, Ringing
+from rotator.core.pauses import Pauses
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.wheel import Urgency
 from rotator.engine import PauseBook, ring_bell
@@ -173,3 +174,19 @@ def test_before_vault_was_reached_there_is_nothing_to_hear(bench: BellBench) -> 
     bench.looks.components, before = None, bench.store.reads
     assert bench.heard() == []
     assert bench.store.reads == before
+
+
+def test_what_is_paused_is_read_when_somebody_rings_and_once_a_minute(bench: BellBench) -> None:
+    """Whatever becomes of a ring, a status that shows what is paused is a minute old at most."""
+    book = bench.looks.components.pauses
+    bench.store.pauses = Pauses(1, problem="first")
+    bench.ring("a", kind=Ringing.CHANGED)
+    bench.heard()
+    assert book.known.problem == "first"
+
+    bench.store.pauses = Pauses(2, problem="second")
+    bench.heard()
+    assert book.known.problem == "first", "nobody rang"
+    bench.clock.advance(timedelta(minutes=1))
+    bench.heard()
+    assert book.known.problem == "second"
