@@ -10,6 +10,7 @@ request with a thousand strings ("high complexity"), keys included.
 import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -123,7 +124,7 @@ def decode_wave(document: Mapping[str, Any], version: int) -> Wave:
 
 def encode_pauses(pauses: Pauses, writer: str) -> dict[str, Any]:
     """Returns the document of what is paused."""
-    return {"pauses": _converter.unstructure(pauses.entries), _WRITER: writer}
+    return {"pauses": _converter.unstructure(pauses.entries, tuple[Pause, ...]), _WRITER: writer}
 
 
 def decode_pauses(document: Mapping[str, Any], version: int) -> Pauses:
@@ -133,7 +134,7 @@ def decode_pauses(document: Mapping[str, Any], version: int) -> Pauses:
     except BaseValidationError as error:
         problem, _, path = transform_error(error, "", _problem)[0].rpartition(" @ ")
     except TypeError:
-        problem, path = "expected a list", "pauses"
+        problem, path = "expected a list as a text", "pauses"
     raise StoreCorrupt(f"field {path.removeprefix('.')}: {problem}")
 
 
@@ -147,15 +148,14 @@ def decode_evidence(document: Mapping[str, Any], version: int) -> AccountEvidenc
 
     Raises StoreCorrupt if the rest is not: it names what a check may have left at the provider.
     """
-    results = document.get("results")
-    known = {**_without(document, (_WRITER,)), "version": version, "results": []}
-    try:
+    known = {**_without(document, (_WRITER,)), "version": version, "results": "[]"}
+    evidence, results = None, []
+    with suppress(BaseValidationError, TypeError):
+        results = _exactly(_decoded(document.get("results", "[]")), list)
         evidence = _converter.structure(known, AccountEvidence)
-    except (BaseValidationError, TypeError):
-        evidence = None
     if evidence is None:
         raise StoreCorrupt("the evidence of an account is not of our form: was it changed by hand?")
-    readable = (_result(one) for one in (results if isinstance(results, list) else ()))
+    readable = (_result(one) for one in results)
     return replace(evidence, results=tuple(one for one in readable if one is not None))
 
 
@@ -293,8 +293,8 @@ _converter.register_unstructure_hook_func(_are_many, _text_of_many)
 
 def _decoded(value: Any) -> Any:
     if len(_exactly(value, str)) > _LONGEST:
-        raise ValueError
+        raise TypeError
     try:
         return json.loads(value)
-    except RecursionError:
-        raise ValueError from None
+    except (ValueError, RecursionError):
+        raise TypeError from None
