@@ -44,7 +44,8 @@ def test_it_is_no_target_and_no_target_can_have_its_name(session):
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"rings": None}, {"rings": [{"number": "1"}]}, {"rings": []}, {"rings": [], "dropped": "1"}]
+    "data",
+    [{}, {"rings": None}, {"rings": "x"}, {"rings": [{"number": "1"}]}, {"rings": []}, {"rings": [], "dropped": "1"}],
 )
 def test_whatever_somebody_wrote_there_is_a_bell_that_has_lost_everything_and_can_be_rung(bao, session, data):
     bao.call("POST", BELL.format("data"), {"data": data})

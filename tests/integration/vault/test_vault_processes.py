@@ -36,7 +36,8 @@ def test_it_is_written_by_check_and_set_and_read_by_everybody(bao, session):
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"processes": None}, {"processes": [{"holder": 1}]}, {"processes": [{"role": "x"}]}]
+    "data",
+    [{}, {"processes": None}, {"processes": "x"}, {"processes": [{"holder": 1}]}, {"processes": [{"role": "x"}]}],
 )
 def test_whatever_somebody_wrote_there_names_nobody_and_is_written_over(bao, session, data):
     bao.call("POST", PROCESSES.format("data"), {"data": data})
