@@ -40,7 +40,7 @@ def pause_now(config: Path, wanted: PauseOptions, until: str, hold: str, why: Wh
     if not why.reason.strip():
         raise CommandError("--reason is empty: say why, for everybody who meets the pause", Exit.USAGE)
     with open_context(config) as context:
-        scope, now = _scope(context, wanted), _shared_now(context)
+        scope, now = _scope(context, wanted), _clocks(context).latest  # a period begins at the later one
         pause = Pause(scope, now, _end(until, now), context.origin(why), extent)
 
         facts = pause.origin.facts | {"scope": scope.words, "until": _text(pause.until), "holds": extent.value}
@@ -54,7 +54,7 @@ def resume_now(config: Path, wanted: PauseOptions, why: Why, output: Output) -> 
     """Ends a pause, prints what still is, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     _check(wanted)
     with open_context(config) as context:
-        scope, now = _scope(context, wanted), _shared_now(context)
+        scope, now = _scope(context, wanted), _clocks(context).earliest
         before = context.components.pauses.fresh()
         was_paused = bool(before.problem) or before.without(scope, now).at(now) != before.at(now)
         if was_paused:
@@ -94,10 +94,9 @@ def _scope(context: CommandContext, wanted: PauseOptions) -> Scope:
     return Scope(account=wanted.account, labels=labels)
 
 
-def _shared_now(context: CommandContext) -> datetime:
-    """Returns the later of both clocks: a period begins there."""
+def _clocks(context: CommandContext) -> Clocks:
     now = context.composition.clock.now()
-    return Clocks(now, context.components.store.now() or now).latest
+    return Clocks(now, context.components.store.now() or now)
 
 
 def _end(text: str, now: datetime) -> datetime:

@@ -1,7 +1,7 @@
 """The table of `rotator status`, the remarks below it, and the line with the numbers."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -25,6 +25,7 @@ Json: TypeAlias = Mapping[str, Any]
 _DELETED = HoldReason.DOCUMENT_DELETED.value
 _LINES_OF_A_ROW = 2
 _FEWEST_ROWS = 10
+_MOST_NAMED = 5  # targets that a line about several names
 _ENDED = {
     "replaced": "old password replaced",
     "disabled": "disabled",
@@ -57,6 +58,7 @@ def print_status(document: Json) -> None:
     everything = document["summary"]["matching"] == len(document["targets"])
     for row in document["targets"]:
         print_lines(*(f"{row['name']}: {line}" for line in _remarks(row, now, everything=everything)))
+    print_lines(*_pauses(document["targets"]))
     for orphan in document["orphans"]:
         print_lines(_orphan(orphan))
     print_lines(*_numbers(document["summary"], len(document["targets"])))
@@ -79,6 +81,18 @@ def _numbers(summary: Json, shown: int) -> list[str]:
     elif summary["matching"] < summary["targets"]:
         lines.append(f"shown: {summary['matching']:,}, as asked for")
     return lines
+
+
+def _pauses(rows: Sequence[Json]) -> list[str]:
+    """Returns what holds the targets that are shown, each pause once: it may hold all of them."""
+    held: dict[str, list[str]] = {}
+    for row in rows:
+        for pause in row["pauses"]:
+            held.setdefault(pause["why"], []).append(row["name"])
+    return [
+        f"{', '.join(names) if len(names) <= _MOST_NAMED else f'{len(names):,} targets'}: {why}"
+        for why, names in held.items()
+    ]
 
 
 def _clocks(offset: timedelta) -> list[str]:
@@ -125,9 +139,17 @@ def _entry(entry: Json, now: datetime) -> str:
             "not disabled yet" if stays else _future("deleted", entry["ends_at"], now)
         )
     if entry["disabled_at"] is None:
-        return f"{name}: {_future('disabled', entry['disable_at'], now)}"
+        return f"{name}: {_overlap_ends(entry, now)}"
     end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"
     return f"{name}: disabled, {_future(end, entry['ends_at'], now)}"
+
+
+def _overlap_ends(entry: Json, now: datetime) -> str:
+    usage = entry["usage"]
+    if usage is None or usage["in_use"] is False:
+        return _future("disabled", entry["disable_at"], now)
+    said = "still in use" if usage["in_use"] else "may be in use"
+    return f"{said}, " + (_future("disabled", usage["until"], now) if usage["until"] else "kept until nobody uses it")
 
 
 def _future(done: str, moment: str, now: datetime) -> str:
@@ -160,7 +182,6 @@ def _remarks(row: Json, now: datetime, *, everything: bool) -> list[str]:
         remarks.append(f"{row['claim']['holder']} is working on it")
     if row["state"] == "blocked":
         remarks.append(f"blocked: {row['waiting']['message']}")
-    remarks += [pause["why"] for pause in row["pauses"]]
     if row["last_error"] is not None:
         remarks.append(f"{row['last_error']} ({_failures(row)}{_again(row, now)})")
     if row["verification"] is not None and (everything or not row["verification"]["accepted"]):
@@ -208,6 +229,20 @@ def _again(row: Json, now: datetime) -> str:
 
 
 def _about(entry: Json, now: datetime) -> list[str]:
+    return [*_users(entry, now), *_of_its_end(entry, now)]
+
+
+def _users(entry: Json, now: datetime) -> list[str]:
+    """Returns who was found to use a replaced credential past its overlap."""
+    usage = entry["usage"]
+    if usage is None or usage["in_use"] is False or entry["disabled_at"] is not None:
+        return []
+    seen = f", last seen {local(datetime.fromisoformat(usage['seen_at']), now)}" if usage["seen_at"] else ""
+    asked = local(datetime.fromisoformat(usage["asked_at"]), now)
+    return [f"{entry['username'] or entry['id']}: asked {asked}: {usage['evidence']}{seen}"]
+
+
+def _of_its_end(entry: Json, now: datetime) -> list[str]:
     name = entry["username"] or entry["id"]
     if entry["undo_until"] is not None:
         until = datetime.fromisoformat(entry["undo_until"])

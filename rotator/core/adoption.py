@@ -185,7 +185,7 @@ def after_adopt(
         ledger=ledger,
         last_rotation=rotated_at,
         next_rotation=_next_rotation(target.policy, rotated_at, now, fraction),
-        scheduled_by=target.schedule_key,
+        scheduled_by=target.policy.schedule_key,
         path=target.path,
         published_since=rotated_at or now,
         failures=0,

@@ -22,8 +22,8 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
     else:
         made = state.published.made_at if state.published else None
         due = max(next_due(policy.schedule, policy.window, last, fraction, made), now)
-    drawn = replace(state, next_rotation=due, scheduled_by=target.schedule_key, path=state.path or target.path)
-    drawn = replace(drawn, first_seen=state.first_seen or now)
+    drawn = replace(state, next_rotation=due, path=state.path or target.path, first_seen=state.first_seen or now)
+    drawn = replace(drawn, scheduled_by=target.policy.schedule_key)
     return with_periods(drawn, policy)
 
 

@@ -130,7 +130,7 @@ def after_close(
         published_since=now,
         last_rotation=last_rotation,
         next_rotation=next_due(policy.schedule, policy.window, last_rotation, fraction, attempt.staged.made_at),
-        scheduled_by=target.schedule_key,
+        scheduled_by=target.policy.schedule_key,
         counts=_counted(state.counts, attempt, now),
     )
 

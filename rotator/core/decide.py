@@ -55,7 +55,7 @@ def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
     shared += [moment for ended in state.ended for moment in due_times(facts, ended)]
-    asked = [usage.moments(facts.target.policy, entry) for entry in state.ledger]
+    asked = [usage.moments(facts.target.policy.usage, entry) for entry in state.ledger]
     shared += [again for again, _ in asked]
     by_both: list[datetime | None] = [freeze.until for freeze in facts.freezes.in_force]
     by_both += [state.next_rotation, *(former.until for former in state.former_paths)]
@@ -94,7 +94,7 @@ def claimed_elsewhere(facts: Facts) -> Hold | None:
 def draw_due_time(facts: Facts) -> Decision | None:
     """Draws the time of the next rotation once; again only if the schedule changed, or after a freeze."""
     state = facts.state
-    changed = state.scheduled_by != facts.target.schedule_key
+    changed = state.scheduled_by != facts.target.policy.schedule_key
     if state.next_rotation is not None and not changed and not _came_due_under_a_freeze(facts, state.next_rotation):
         return None
     return canary_hold(facts) or DrawDueTime()

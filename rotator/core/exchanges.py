@@ -12,6 +12,7 @@ Shape = Any
 _DEEPEST = 12
 _MOST_KEYS = 200
 _LONGEST_KEY = 60
+_SHORTEST_MASK = 4  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _type(value: Any) -> str:
     if isinstance(value, int | float):
         return "number"
     if isinstance(value, str):
-        return "mask" if value and is_mask(value) else "text"
+        return "mask" if len(value) >= _SHORTEST_MASK and is_mask(value) else "text"
     return "secret"  # what is revealed only while it is sent
 
 

@@ -10,6 +10,7 @@ from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.freezes import Freezes
 from rotator.core.model import Capabilities, Credential, LedgerEntry, Target, TargetState, is_same_name
+from rotator.core.strategy_evidence import StrategyEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Facts:
     account_vouched_for: bool = True  # since then this process has seen another credential of the account accepted
     other_documents: Mapping[str, ConsumerDocument] = field(default_factory=dict)  # at paths that the target leaves
     canary: CanaryVerdict | None = None  # of a target that was never rotated; None: no canary goes before it
+    evidence: StrategyEvidence | None = None  # of the target's strategy at its account; None: not asked for
     freezes: Freezes = field(default_factory=Freezes)  # what holds changes now
     former_name: str = ""  # a target that is not configured any more, whose state names this target's path
     # What time alone triggers is due by `clocks.earliest`; a period begins at `clocks.latest`.

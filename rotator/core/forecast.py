@@ -23,8 +23,10 @@ from rotator.core.forecast_events import (
     why_disabled,
 )
 from rotator.core.holding import Hold
+from rotator.core.holds import evidence_in_words
 from rotator.core.model import Credential, Cutoff, Purpose, Strategy, Target, TargetState
 from rotator.core.secret import Secret
+from rotator.core.strategy_evidence import Standing
 from rotator.core.usage_rules import Sighting
 
 _MOST_STEPS = 60
@@ -306,3 +308,5 @@ def _notes(facts: Facts, final: Facts) -> Iterable[str]:
         yield f"disabling at {target.account} cannot be undone: an undo is possible only during the overlap"
     if target.strategy is Strategy.REPLACE:
         yield "replace: every rotation changes the username"
+    if facts.evidence is not None and facts.evidence.standing is not Standing.PROVED:
+        yield evidence_in_words(target, facts.evidence)

@@ -79,14 +79,14 @@ def _latest(at: datetime, until: datetime | None) -> datetime | None:
 
 def usage_ends_at(facts: Facts, entry: LedgerEntry) -> datetime | None:
     """Returns when a replaced credential is disabled at the latest, if devices that use it may delay that."""
-    rules = rules_for(facts.target.policy, entry)
+    rules = rules_for(facts.target.policy.usage, entry)
     if rules is None or rules.then is AfterExtension.HOLD:
         return None
     return max(entry.disable_at + rules.extend_at_most, facts.now)
 
 
 def _asked_of(facts: Facts, entry: LedgerEntry) -> str:
-    rules = rules_for(facts.target.policy, entry)
+    rules = rules_for(facts.target.policy.usage, entry)
     if rules is None:
         return ""
     if entry.sighting is not None and entry.sighting.in_use is not False:

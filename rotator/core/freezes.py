@@ -42,9 +42,19 @@ class Freezes:
         return next((freeze for freeze in self.in_force if freeze.extent is Extent.CHANGES), None)
 
 
+_NOTHING = Freezes()
+
+
 def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
     """Returns what holds the changes of a target. Whatever has begun by one clock has ended only by both."""
-    lifted = [pause.lifted_at for pause in pauses.entries if pause.lifted_at is not None and pause.scope.covers(target)]
+    if not (pauses.entries or pauses.problem or target.policy.blackouts):
+        return _NOTHING
+    # A moment that has not come by these clocks was another clock's: what is drawn now would lie before it again.
+    lifted = [
+        pause.lifted_at
+        for pause in pauses.entries
+        if pause.lifted_at is not None and pause.lifted_at <= clocks.earliest and pause.scope.covers(target)
+    ]
     known = [*_paused(target, pauses), *_blacked_out(target, clocks)]
     if pauses.problem:
         until = clocks.latest + _ASKED_AGAIN

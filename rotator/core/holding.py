@@ -50,6 +50,10 @@ class HoldReason(Enum):
     PROVING = "others are being proved", HoldEnd.SOON
     # The provider asked to wait, or its limit leaves no room for long.
     PACED = "waiting for the account's pace", HoldEnd.SOON
+    # `rotator check-provider` has shown that the strategy fails at the account.
+    STRATEGY_DISPROVED = "strategy disproved", HoldEnd.BY_SOMEBODY
+    # `require_checked`: `rotator check-provider` has not shown that the strategy works at the account.
+    STRATEGY_UNPROVED = "strategy not proved", HoldEnd.BY_SOMEBODY
     # A target that was rotated first is not well: no other one begins.
     CANARY_FAILED = "canary failed", HoldEnd.BY_SOMEBODY
     # Others are rotated first, and verified.

@@ -8,9 +8,11 @@ from rotator.core.canaries import CanaryResult
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Credential, Phase
+from rotator.core.model import Credential, Phase, Request, Target
+from rotator.core.strategy_evidence import Standing, StrategyEvidence
 
 _CANARY_LOOK = timedelta(minutes=1)  # until the canaries are asked again
+_EVIDENCE_LOOK = timedelta(minutes=1)  # until the evidence of the account is read again
 
 
 def missing_account_hold(facts: Facts, account: str) -> Hold | None:
@@ -175,6 +177,29 @@ def clocks_hold(facts: Facts, due: datetime) -> Hold | None:
     apart = timedelta(seconds=round(abs(clocks.offset).total_seconds()))
     message = f"due by one clock only: this machine's is {apart} {where} Vault's; correct whichever is wrong"
     return Hold(HoldReason.CLOCKS_DIFFER, message)
+
+
+def evidence_hold(facts: Facts, request: Request) -> Hold | None:
+    """Holds a rotation that a check of the account says must fail, or where `require_checked` asks for more.
+
+    Not an emergency: what leaked has to end, and the proof still decides what is published.
+    """
+    known = facts.evidence
+    if known is None or request.compromised or known.standing is Standing.PROVED:
+        return None
+    disproved = known.standing is Standing.DISPROVED
+    if not disproved and not known.required:
+        return None
+    reason = HoldReason.STRATEGY_DISPROVED if disproved else HoldReason.STRATEGY_UNPROVED
+    return Hold(reason, evidence_in_words(facts.target, known), facts.now + _EVIDENCE_LOOK)
+
+
+def evidence_in_words(target: Target, known: StrategyEvidence) -> str:
+    """Returns what is wrong, or missing, and the command that shows otherwise."""
+    what = f"{target.strategy.value} is {known.standing.value} at {target.account}: {known.why}"
+    if known.standing is Standing.DISPROVED:
+        return f"{what}; mend that, or use another strategy, then rotator check-provider {target.account} --write"
+    return f"{what}; rotator check-provider {target.account} --write shows it"
 
 
 def canary_hold(facts: Facts) -> Hold | None:

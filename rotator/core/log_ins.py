@@ -52,11 +52,15 @@ class LogIns:
 
     def rest(self, at: float) -> timedelta:
         """Returns how long the next log-in should wait: zero unless too many were wrong."""
+        if self.wrong <= BURST - 1:  # as nearly always; it only becomes less
+            return timedelta()
         too_many = self._still_wrong(at) - (BURST - 1)
         return too_many * ANOTHER_AFTER if too_many > 0 else timedelta()
 
     def settles_in(self, at: float) -> timedelta:
         """Returns how long after a change the first log-in is likely to be right. That is forgotten in hours."""
+        if self.settles < _SHORTEST:  # as nearly always; it only becomes less
+            return timedelta()
         seconds = self._settles(at)
         return timedelta(seconds=seconds) if seconds >= _SHORTEST else timedelta()
 

@@ -96,6 +96,11 @@ class Policy:
     blackouts: tuple[Blackout, ...] = ()
     usage: UsageRules | None = None  # None: an overlap ends by the clock alone
     age_limit: AgeLimit | None = None  # None: passwords may become as old as the schedule lets them
+    schedule_key: str = field(init=False, repr=False, compare=False)  # made once: every look compares it
+    """The schedule and window as text. The state document keeps it to detect a changed policy."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schedule_key", f"{self.schedule} {self.window}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +120,6 @@ class Target:
     def names(self, username: str) -> bool:
         """True if a username is configured for this target."""
         return any(is_same_name(username, name) for name in self.usernames)
-
-    @property
-    def schedule_key(self) -> str:
-        """The schedule and window as text. The state document keeps it to detect a changed policy."""
-        return f"{self.policy.schedule} {self.policy.window}"
 
 
 def is_same_name(one: str | None, other: str | None) -> bool:

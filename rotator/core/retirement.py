@@ -71,7 +71,7 @@ def _lift(facts: Facts) -> Action | None:
         coming = end is not None and end > facts.now
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
         # By a policy that did not ask for its users: they may outlast the end that was told.
-        needed = needed or (entry.expires_at is not None and rules_for(facts.target.policy, entry) is not None)
+        needed = needed or (entry.expires_at is not None and rules_for(facts.target.policy.usage, entry) is not None)
         can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
         coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
@@ -116,7 +116,7 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
         return None
     if not replaced:
         # Told in advance, the provider ends the credential even while rotator is down. Who uses it is not known yet.
-        if rules_for(facts.target.policy, entry) is not None:
+        if rules_for(facts.target.policy.usage, entry) is not None:
             return None
         untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
         return Expire(entry) if untold and can.expires else None

@@ -32,6 +32,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
+        if self is other:  # which shows nothing of what it holds
+            return True
         return hmac.compare_digest(self._bytes(), other._bytes())
 
     def _bytes(self) -> bytes:

@@ -13,6 +13,7 @@ from rotator.core.holds import (
     circuit_hold,
     clocks_hold,
     ending_document_hold,
+    evidence_hold,
     foreign_document_hold,
     identity_hold,
     missing_account_hold,
@@ -52,7 +53,10 @@ def stage(facts: Facts) -> Decision | None:
         return (due and clocks_hold(facts, due)) or Hold(HoldReason.NOT_DUE, "nothing is due")
     if request.purpose is Purpose.UNDO:
         return _undo(facts, request)
-    return _idle_hold(facts, request) or _window_hold(facts) or _ROTATE[facts.target.strategy](facts, request)
+    # Where devices are out, a rotation is tried all the same.
+    hold = None if is_refused(facts.state) else evidence_hold(facts, request)
+    hold = hold or _idle_hold(facts, request) or _window_hold(facts)
+    return hold or _ROTATE[facts.target.strategy](facts, request)
 
 
 def _frozen_hold(facts: Facts, request: Request | None) -> Hold | None:
@@ -126,7 +130,7 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
         return _both_in_use_hold(facts, published)
     if entry is None or entry.cut_off:
         return None
-    ends = extended_until(facts.target.policy, entry)
+    ends = extended_until(facts.target.policy.usage, entry)
     if ends <= facts.clocks.earliest and facts.state.request is not None:
         return None
     return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")

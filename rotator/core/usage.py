@@ -12,24 +12,24 @@ from rotator.core.actions import CheckUsage, Decision
 from rotator.core.answers import Answer, Done
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Ending, LedgerEntry, Policy, TargetState
+from rotator.core.model import Ending, LedgerEntry, TargetState
 from rotator.core.usage_rules import AfterExtension, Sighting, Usage, UsageRules
 from rotator.core.verification import is_fresh
 
 _SAID = {True: "is still in use", False: "is not in use", None: "may be in use"}
 
 
-def rules_for(policy: Policy, entry: LedgerEntry) -> UsageRules | None:
+def rules_for(wanted: UsageRules | None, entry: LedgerEntry) -> UsageRules | None:
     """Returns the rules by which the end of a replaced credential waits for its users; None if it does not."""
     had_overlap = entry.disable_at > entry.replaced_at
     given_out = entry.ending is not Ending.FORGET and entry.credential.id is not None and had_overlap
     waits = given_out and not (entry.compromised or entry.unasked or entry.cut_off)
-    return policy.usage if waits else None
+    return wanted if waits else None
 
 
-def extended_until(policy: Policy, entry: LedgerEntry) -> datetime:
+def extended_until(wanted: UsageRules | None, entry: LedgerEntry) -> datetime:
     """Returns when the overlap of a replaced credential ends at the latest by what is known of its users."""
-    rules, last = rules_for(policy, entry), entry.sighting
+    rules, last = rules_for(wanted, entry), entry.sighting
     if rules is None or last is None or last.in_use is False:
         return entry.disable_at
     return entry.disable_at + rules.extend_at_most
@@ -37,7 +37,7 @@ def extended_until(policy: Policy, entry: LedgerEntry) -> datetime:
 
 def before_end(facts: Facts, entry: LedgerEntry) -> Decision | None:
     """Returns what must come before the overlap of a replaced credential ends; None if it may end."""
-    rules, last = rules_for(facts.target.policy, entry), entry.sighting
+    rules, last = rules_for(facts.target.policy.usage, entry), entry.sighting
     if rules is None:
         return None
     if last is not None and last.in_use is False and is_fresh(last.at, facts):
@@ -46,23 +46,23 @@ def before_end(facts: Facts, entry: LedgerEntry) -> Decision | None:
     since = None if last is None else abs(facts.clocks.vault - last.at)
     if last is None or last.in_use is False or since is None or since >= rules.every:
         return CheckUsage(entry, rules.sources)
-    ends = extended_until(facts.target.policy, entry)
+    ends = extended_until(facts.target.policy.usage, entry)
     if rules.then is AfterExtension.RETIRE and ends <= facts.clocks.earliest:
         return None
     return _in_use_hold(facts, entry, rules, last)
 
 
-def moments(policy: Policy, entry: LedgerEntry) -> tuple[datetime | None, datetime | None]:
+def moments(wanted: UsageRules | None, entry: LedgerEntry) -> tuple[datetime | None, datetime | None]:
     """Returns when the sources are asked again (by Vault's clock), and when the extension ends; None: never."""
-    rules, last = rules_for(policy, entry), entry.sighting
+    rules, last = rules_for(wanted, entry), entry.sighting
     if rules is None or last is None:
         return None, None
-    return last.at + rules.every, extended_until(policy, entry)
+    return last.at + rules.every, extended_until(wanted, entry)
 
 
 def _in_use_hold(facts: Facts, entry: LedgerEntry, rules: UsageRules, last: Sighting) -> Hold:
     what = f"{entry.label}, which was replaced, {_SAID[last.in_use]} ({last.evidence})"
-    ends = extended_until(facts.target.policy, entry)
+    ends = extended_until(facts.target.policy.usage, entry)
     if ends <= facts.clocks.earliest:
         remedy = f"find the device, or set `then: retire` in the policy {facts.target.policy.name}"
         return Hold(HoldReason.KEPT_IN_USE, f"{what}: it stays until nobody uses it; {remedy}")

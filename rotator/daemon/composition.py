@@ -2,7 +2,6 @@
 
 import os
 import socket
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,22 +9,21 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Self, TextIO
+from typing import Self
 
 from rotator import __version__
 from rotator.core.model import Target, TargetState
 from rotator.core.processes import Role
 from rotator.core.selection import remembered
 from rotator.core.waves import with_canaries
-from rotator.daemon.audit_receivers import receivers
+from rotator.daemon.audit_receivers import begin_audit
 from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import Components
+from rotator.daemon.usage_sources import usage_sources
 from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
-from rotator.engine import Engine, FormerNames, Limits, PauseBook, Presence, Waves
-from rotator.observe.audit import AuditError, AuditLog, Sink
-from rotator.observe.audit_sinks import FileSink, StreamSink
+from rotator.engine import Engine, FormerNames, KnownEvidence, Limits, PauseBook, Presence, Waves
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
@@ -38,6 +36,7 @@ from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings import ConfigError, ConfigProblem, Settings, load
+from rotator.settings.usage import http_sources
 from rotator.settings.vault import EmbeddedVaultSettings, RemoteVaultSettings
 from rotator.vault.answers import Caller
 from rotator.vault.audit_store import VaultAuditStore
@@ -103,7 +102,8 @@ class Composition:
         nonce = self.randomness.text("abcdefghjkmnpqrstuvwxyz23456789", 6)
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self._exit = ExitStack()
-        self.audit = self._begun_audit()
+        made = (self.settings.audit, self.clock, self.randomness, self.redactor)
+        self.audit = begin_audit(*made, self._exit, read_only=read_only, quiet=quiet)
         self.asked_by = f"uid:{os.getuid()}"  # who asks for what this process does, until Vault says more
         self.metrics.follow_selections(self.selections.all)
         self.metrics.follow_audit(lambda: self.audit.status)
@@ -149,6 +149,8 @@ class Composition:
         if settings.daemon.http.token is not None:
             self.redactor.add(settings.daemon.http.token.value)
         self.redactor.add(*settings.audit.secrets)
+        for source in http_sources(settings.usage_sources).values():
+            self.redactor.add(*source.secrets)
         return settings
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
@@ -187,6 +189,9 @@ class Composition:
             former_names = FormerNames(store, frozenset(by_name))
             presence = Presence(store, self.clock, self.holder, Role.COMMAND if self._quiet else Role.DAEMON)
             waves = Waves(store, self.clock, {name: account.key for name, account in accounts.items()}, targets)
+            paces = {name: account.pacer for name, account in accounts.items()}
+            required = [name for name, account in settings.providers.items() if account.require_checked]
+            evidence_keys = {name: account.evidence_key for name, account in accounts.items()}
             pauses = PauseBook(store, self.clock)
             engine = Engine(
                 store=store,
@@ -204,10 +209,10 @@ class Composition:
                 former_names=former_names,
                 is_dead=presence.is_dead,
                 waves=waves,
+                usage_sources=usage_sources(settings, self._config, store, self.clock, self.metrics, undo),
+                evidence=KnownEvidence(store, self.clock, evidence_keys, required),
                 pauses=pauses,
             )
-            paces = {name: account.pacer for name, account in accounts.items()}
-            evidence_keys = {name: account.evidence_key for name, account in accounts.items()}
             return Components(
                 settings,
                 targets,
@@ -289,33 +294,6 @@ class Composition:
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])
-
-    def _begun_audit(self) -> AuditLog:
-        """Returns the audit, with every destination but Vault. Raises AuditError."""
-        settings, sink = self.settings.audit, self._sink()
-        # At a terminal the records would bury the result of a command, and Vault has them.
-        buries = self._quiet and settings.file is None and sys.stderr.isatty()
-        remote = () if self._read_only else receivers(settings, self.clock)
-        for each in remote:
-            self._exit.callback(each.close)
-        return AuditLog(
-            () if buries else (sink,),
-            self.clock,
-            self.randomness,
-            self.redactor,
-            remote=remote,
-            spare=sink if buries else None,
-            required=settings.required,
-        )
-
-    def _sink(self) -> Sink:
-        file = self.settings.audit.file
-        if file is not None and not self._read_only:  # a read-only command records nothing, and may lack the rights
-            return FileSink(file)
-        stream: TextIO | None = sys.stderr if self._quiet else sys.stdout  # None: closed by the parent process
-        if stream is None:
-            raise AuditError("the audit goes to standard output, which is closed: open it, or set audit.file")
-        return StreamSink(stream)
 
     def _started(self, vault: EmbeddedVaultSettings) -> Server:
         setup = ServerSetup(mount=vault.mount, state_prefix=vault.state_prefix)

@@ -7,6 +7,7 @@ import structlog
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
+from rotator.daemon.evidence_warning import warn_of_strategies
 from rotator.daemon.looks import Looks
 from rotator.daemon.scheduler import Scheduler
 from rotator.daemon.share import Share
@@ -59,6 +60,7 @@ class Reload:
         self.record(ok=True)
         for key in self._composition.changes_that_need_a_restart(settings):
             _log.warning("this change takes effect only after a restart", key=key)
+        warn_of_strategies(components)
         _log.info("configuration reloaded", targets=len(components.targets))
         return True
 

@@ -14,6 +14,7 @@ from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
+from rotator.daemon.evidence_warning import warn_of_strategies
 from rotator.daemon.http import Endpoint, Pages, Probes
 from rotator.daemon.looks import Looks
 from rotator.daemon.reload import Reload
@@ -145,6 +146,7 @@ class Service:
         start_watch("audit-watch", self._tend_audit, self._stop)
         self._scheduler.start()
         targets = len(self._components.targets)
+        warn_of_strategies(self._components)
         _log.info("started", version=__version__, holder=self._composition.holder, targets=targets)
 
     def _obey(self) -> None:

@@ -3,10 +3,24 @@
 from rotator.engine.bell import ring_bell
 from rotator.engine.engine import Engine
 from rotator.engine.former_names import FormerNames
+from rotator.engine.known_evidence import KnownEvidence
 from rotator.engine.limits import Limits
 from rotator.engine.look import Look, Outcome
 from rotator.engine.pauses import PauseBook
 from rotator.engine.presence import Presence
+from rotator.engine.usage_effects import AcknowledgementSource
 from rotator.engine.waves import Waves
 
-__all__ = ["Engine", "FormerNames", "Limits", "Look", "Outcome", "PauseBook", "Presence", "Waves", "ring_bell"]
+__all__ = [
+    "AcknowledgementSource",
+    "Engine",
+    "FormerNames",
+    "KnownEvidence",
+    "Limits",
+    "Look",
+    "Outcome",
+    "PauseBook",
+    "Presence",
+    "Waves",
+    "ring_bell",
+]

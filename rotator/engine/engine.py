@@ -18,12 +18,14 @@ from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
 from rotator.core.model import Proof, Purpose, Request, Target, TargetState
 from rotator.core.origin import Origin
+from rotator.core.strategy_evidence import StrategyEvidence
 from rotator.core.verification import is_being_replaced
 from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
 from rotator.engine.claims import Claims
 from rotator.engine.conflicts import repeat_on_conflict
 from rotator.engine.former_names import FormerNames
+from rotator.engine.known_evidence import KnownEvidence
 from rotator.engine.limits import Limits
 from rotator.engine.look import SOON, Look, Outcome
 from rotator.engine.memory import Memory
@@ -74,6 +76,7 @@ class Engine:
         waves: Waves | None = None,
         pauses: PauseBook | None = None,
         usage_sources: UsageSources | None = None,
+        evidence: KnownEvidence | None = None,
     ) -> None:
         """Wires one engine.
 
@@ -91,6 +94,7 @@ class Engine:
             waves: knows the fleet of each account; by default it is one of a few targets.
             pauses: knows what is paused; by default one of its own.
             usage_sources: what a policy may ask who is logged in, beside the provider; by default nothing.
+            evidence: what checks have shown of each account; by default it is not asked for.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(
@@ -105,6 +109,7 @@ class Engine:
         self._former_names = former_names or FormerNames(store, frozenset())
         self._pauses = pauses or PauseBook(store, clock)
         self._waves = waves or Waves(store, clock, {})
+        self._evidence = evidence or KnownEvidence(store, clock, {})
         self.removal = Removal(store, clock, audit, self._claims, self._pauses)
         self._caller = ProviderCaller(
             providers, store, clock, randomness, audit, self.throttles, limits, self._waves, usage_sources or {}
@@ -151,6 +156,10 @@ class Engine:
     def facts(self, target: Target) -> Facts:
         """Returns the current facts about a target, for `plan` and `status`. Raises StoreError."""
         return self._facts(self._open(target))
+
+    def evidence(self, target: Target) -> StrategyEvidence | None:
+        """Returns what checks have shown of the target's strategy at its account. Raises StoreError."""
+        return self._evidence.of(target, self._capabilities)
 
     def request(self, target: Target, request: Request) -> TargetState:
         """Writes a request into the state document, where it outlives this process. Raises StoreError."""
@@ -281,7 +290,10 @@ class Engine:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
         never = session.state.published is None and session.state.attempt is None and not session.target.removed
         former = self._former_names.at(session.target) if never else ""
-        canary = self._waves.canary(session.target, session.state, session.clocks().earliest)
         facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
+        canary = self._waves.canary(session.target, session.state, facts.clocks.earliest)
+        evidence = self._evidence.of(session.target, self._capabilities)
         held = freezes(session.target, self._pauses.fresh(), facts.clocks)
-        return replace(facts, canary=canary, freezes=held)
+        if canary is None and (evidence, held) == (facts.evidence, facts.freezes):  # as nearly always
+            return facts
+        return replace(facts, canary=canary, freezes=held, evidence=evidence)

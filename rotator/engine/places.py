@@ -57,6 +57,12 @@ class Places:
         `propagating`: the provider may still answer from the state before.
         """
         attempt = state.attempt
+        if state.retired_at is not None:
+            with self._condition:
+                self._refused.pop(target, None)  # it never sets a password again that could be proved
+        known = (self._in_doubt, self._in_flight, self._unaccepted)
+        if attempt is None and not any(target in places for places in known):
+            return  # as nearly always
         with self._condition:
             was_in_doubt = self._in_doubt.pop(target, None) is not None
             was_in_flight = self._in_flight.pop(target, None) is not None
@@ -143,13 +149,15 @@ class Places:
         return self._has_room(target, account, ahead) and not self._is_refused(target, account)
 
     def _is_refused(self, target: str, account: str) -> bool:
+        if not self._refused and not self._unaccepted:  # as nearly always
+            return False
         refused = self._refused | self._unaccepted
         own = refused.get(target) == account
         return not own and sum(other == account for other in refused.values()) >= self._beginning
 
     def _has_room(self, target: str, account: str, ahead: int = 0) -> bool:
         unproved = self._unproved_at(account)
-        if target in unproved:
+        if target in unproved or not (unproved or ahead):  # every window has room for one
             return True
         return self._window(account).has_room(len(unproved) + ahead, self._in_doubt_at(account), self._now())
 

@@ -1,7 +1,7 @@
 """The steps of one look: decide, carry out, until there is nothing to do now."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rotator.core import actions as do
@@ -21,7 +21,7 @@ from rotator.engine.effects import carry_out
 from rotator.engine.look import SOON, Outcome
 from rotator.engine.provider_caller import Paced, ProviderCaller
 from rotator.engine.session import Session
-from rotator.ports import CALL_TERMS, CallTerms, Conflict, Timer
+from rotator.ports import CALL_TERMS, Conflict, Timer
 
 _RETIRES = {do.Step.DISABLE, do.Step.OVERWRITE, do.Step.DELETE, do.Step.FORGET}
 _BY_DOCUMENT = {
@@ -65,8 +65,12 @@ class Steps:
                         continue
                     return action, _outcome(session.state, steps, action)
                 attempt = session.state.attempt
-                with _on_terms(session.terms()), session.renewing():
-                    carry_out(self.caller, session, action)
+                terms = CALL_TERMS.set(session.terms())
+                try:
+                    with session.renewing():
+                        carry_out(self.caller, session, action)
+                finally:
+                    CALL_TERMS.reset(terms)
                 undone = action.step is do.Step.CLOSE and attempt is not None and attempt.purpose is Purpose.UNDO
                 steps.append(do.Step.UNDO if undone else action.step)
                 unrecorded = [*unrecorded, action] if session.has_unwritten else []
@@ -155,16 +159,6 @@ def _put_on_record(session: Session) -> None:
         except Conflict:
             if session.has_unwritten:
                 raise
-
-
-@contextmanager
-def _on_terms(terms: CallTerms) -> Iterator[None]:
-    """Calls providers on these terms in the body."""
-    token = CALL_TERMS.set(terms)
-    try:
-        yield
-    finally:
-        CALL_TERMS.reset(token)
 
 
 def _outcome(state: TargetState, steps: list[do.Step], hold: Hold) -> Outcome:

@@ -76,6 +76,8 @@ class Throttles:
         return {(name, verb): now + wait for (name, verb), wait in self._waits().items() if verb is not None}
 
     def _waits(self) -> dict["_Key", timedelta]:
+        if not self._circuits:  # as nearly always
+            return {}
         at = self._clock.monotonic()
         with self._lock:
             waits = {key: circuit.wait(at) for key, circuit in self._circuits.items()}
@@ -191,7 +193,7 @@ class Throttles:
         with self._lock:
             if published is not None and last is not None and last.accepted:
                 before = self._accepted.get(target)
-                if before is not None and before[0] == published and before[1] < last.at:
+                if before is not None and before[1] < last.at and before[0] == published:
                     self._accepted_again[published.account] = self._clock.monotonic()
                 self._accepted[target] = (published, last.at)
             if state.published is None or state.verification is None or state.verification.accepted:
@@ -206,6 +208,8 @@ class Throttles:
 
         One that was not seen for hours is renamed or retired, or another process looks after it.
         """
+        if not self._refused:  # as nearly always
+            return 0, timedelta()
         at = self._clock.monotonic()
         with self._lock:
             self._refused = {name: seen for name, seen in self._refused.items() if at - seen[2] <= _SEEN_AGAIN}

@@ -61,6 +61,9 @@ Grace = Annotated[timedelta, _bounded(timedelta())]
 WindowLength = Annotated[timedelta, _bounded(timedelta(minutes=1))]
 """A duration of a minute or more: cron expressions count in minutes."""
 
+UsageInterval = Annotated[timedelta, _bounded(timedelta(minutes=1))]
+"""A duration of a minute or more: each question is a request to somebody else."""
+
 LeaseLength = Annotated[timedelta, _bounded(timedelta(seconds=5))]
 """A duration of five seconds or more: a lease is renewed several times within its length, over a network."""
 

@@ -59,7 +59,8 @@ _OF_FLEETS = (
         "rotator_fleet_ledger_credentials",
         "gauge",
         (*_GROUP, "state"),
-        "Replaced credentials in the ledgers: waiting (accepted until they are disabled), disabled or overwritten.",
+        "Replaced credentials in the ledgers: waiting (accepted until they are disabled), in_use (accepted longer than "
+        "their overlap, as devices use them or nobody can say), disabled or overwritten.",
     ),
     Described(
         "rotator_fleet_rotations_total",
@@ -212,8 +213,9 @@ METRICS = (
         "rotator_ledger_credentials",
         "gauge",
         ("target", "state"),
-        "Replaced credentials in the ledger: waiting (accepted until they are disabled), disabled (not deleted yet) or "
-        "overwritten (not disabled, but with a random password).",
+        "Replaced credentials in the ledger: waiting (accepted until they are disabled), in_use (accepted longer than "
+        "their overlap, as devices use them or nobody can say), disabled (not deleted yet) or overwritten (not "
+        "disabled, but with a random password).",
     ),
     Described(
         "rotator_retirement_overdue",

@@ -11,7 +11,7 @@ from enum import StrEnum
 from rotator.core.attempts import may_cut_off
 from rotator.core.password_age import deadline
 from rotator.core.verification import is_refused, overdue_from
-from rotator.observe.target_figures import TargetSnapshot, overdue_from_entry
+from rotator.observe.target_figures import TargetSnapshot, overdue_from_entry, seems_in_use
 
 
 class Need(StrEnum):
@@ -27,6 +27,7 @@ class Need(StrEnum):
     KEEPS_FAILING = "keeps_failing"
     STAYS_OPEN = "attempt_stays_open"
     RETIREMENT_OVERDUE = "retirement_overdue"
+    IN_USE = "replaced_in_use"  # past its overlap, or nobody can say
     STILL_ACCEPTED = "ended_still_accepted"  # what was ended
     UNVERIFIED = "unverified"
     NOT_LOOKED_AT = "not_looked_at"
@@ -40,6 +41,7 @@ _FIRST_LATE = timedelta(days=1)
 _PAUSED_LONG = timedelta(days=7)
 _DEVICES_OUT = timedelta(minutes=3)
 _STAYS_OPEN = timedelta(hours=1)
+_IN_USE = timedelta(hours=1)
 FUTURE = timedelta(hours=1)
 
 
@@ -60,7 +62,10 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
             yield Need.DEVICES_OUT, state.attempt.started_at + _DEVICES_OUT
     retiring = [entry for entry in state.ledger if not entry.stays_enabled]
     if retiring and seen.freezes.of_retirements is None:
-        yield Need.RETIREMENT_OVERDUE, min(map(overdue_from_entry, retiring))
+        yield Need.RETIREMENT_OVERDUE, min(overdue_from_entry(entry, seen.target.policy.usage) for entry in retiring)
+    in_use = [entry.disable_at for entry in state.ledger if seems_in_use(entry)]
+    if in_use:
+        yield Need.IN_USE, min(in_use) + _IN_USE
     if any(ended.accepted for ended in state.ended):
         yield Need.STILL_ACCEPTED, ALWAYS
     due = deadline(seen.target, state)

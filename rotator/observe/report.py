@@ -121,7 +121,7 @@ def present_table(found: Iterable[tuple[Target, TargetState]], kinds: Mapping[st
 
 
 def _rows(target: Target, state: TargetState, kinds: Mapping[str, str], now: datetime) -> Iterator[ReportRow]:
-    late = sum(overdue(entry, now) for entry in state.ledger)
+    late = sum(overdue(entry, target.policy.usage, now) for entry in state.ledger)
     nothing = {column.key: None for column in _PASSWORDS} | {"target": target.name, "retirements_overdue": late}
     accepted = list(accepted_passwords(target, state))
     if not accepted:

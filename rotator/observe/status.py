@@ -23,7 +23,9 @@ durations are seconds, and unknown values are null. Its keys are stable:
   `credential` (`account`, `id`, `username`).
 * of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
   `overwritten_at` (it got a random password instead), `refused_at` (a log-in showed that it is refused), `ends_at`,
-  `undo_until` (null if it cannot be undone), `undo_refused` (why not), `overdue`, `failures`, `note`.
+  `undo_until` (null if it cannot be undone), `undo_refused` (why not), `overdue`, `usage`, `failures`, `note`.
+* `usage`, past the overlap: `in_use` (null: nobody could say), `asked_at`, `seen_at`, `evidence`, `until` (when the
+  extension ends; null: never); null before the first question.
 * of each entry of `ended` (no log-in has shown yet that it is refused): `account`, `id`, `username`, `by` (`replaced`,
   `disabled`, `overwritten` or `deleted`), `at`, `compromised`, `accepted` (log-ins in a row that were let in), `next`
   (log-in), `note`.
@@ -69,6 +71,8 @@ from rotator.core.model import (
 from rotator.core.password_age import deadline
 from rotator.core.pauses import Pauses
 from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
+from rotator.core.usage import extended_until, rules_for
+from rotator.core.usage_rules import AfterExtension, UsageRules
 from rotator.observe.audit import AuditStatus
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.needs import Need
@@ -165,7 +169,7 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
             "why": _why_next(target, state),
         },
         "attempt": _attempt(state.attempt),
-        "ledger": _ledger(state, now, around),
+        "ledger": _ledger(state, target.policy.usage, now, around),
         "ended": [_ended(ended) for ended in state.ended],
         "last_end": _last_end(state.last_end),
         "failures": state.failures,
@@ -224,7 +228,7 @@ def _orphan(state: TargetState, now: datetime, around: Surroundings) -> JsonObje
         "attempt": _attempt(state.attempt),
         "ledger": [
             entry | out_of_reach | {"reachable": entry["account"] in around.kinds}
-            for entry in _ledger(state, now, around)
+            for entry in _ledger(state, None, now, around)
         ],
     }
 
@@ -269,10 +273,13 @@ def _attempt(attempt: Attempt | None) -> JsonObject | None:
     }
 
 
-def _ledger(state: TargetState, now: datetime, around: Surroundings) -> list[JsonObject]:
+def _ledger(state: TargetState, wanted: UsageRules | None, now: datetime, around: Surroundings) -> list[JsonObject]:
     candidate = undo_candidate(state, around.capabilities, now)
     chosen = None if isinstance(candidate, UndoImpossible) else candidate
-    return [_entry(entry, chosen, now, around) for entry in state.ledger]
+    return [
+        _entry(entry, chosen, now, around) | {"overdue": overdue(entry, wanted, now), "usage": _usage(wanted, entry)}
+        for entry in state.ledger
+    ]
 
 
 def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, around: Surroundings) -> JsonObject:
@@ -290,9 +297,22 @@ def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, a
         "ends_at": _time(entry.ends_at),
         "undo_until": _time(until),
         "undo_refused": refused,
-        "overdue": overdue(entry, now),
         "failures": entry.failures,
         "note": entry.note or None,
+    }
+
+
+def _usage(wanted: UsageRules | None, entry: LedgerEntry) -> JsonObject | None:
+    last, rules = entry.sighting, rules_for(wanted, entry)
+    if last is None:
+        return None
+    extends = rules is not None and rules.then is AfterExtension.RETIRE
+    return {
+        "in_use": last.in_use,
+        "asked_at": _time(last.at),
+        "seen_at": _time(last.seen_at),
+        "evidence": last.evidence,
+        "until": _time(extended_until(wanted, entry)) if extends else None,
     }
 
 

@@ -10,6 +10,8 @@ from rotator.core.freezes import Freezes
 from rotator.core.holding import Hold
 from rotator.core.model import LedgerEntry, Target, TargetState
 from rotator.core.password_age import deadline
+from rotator.core.usage import extended_until
+from rotator.core.usage_rules import UsageRules
 from rotator.core.verification import is_overdue, is_refused
 from rotator.observe.catalogue import GRACE
 
@@ -47,20 +49,20 @@ class TargetSnapshot:
         return made or self.state.last_rotation
 
 
-def overdue_from_entry(entry: LedgerEntry) -> datetime:
+def overdue_from_entry(entry: LedgerEntry, wanted: UsageRules | None) -> datetime:
     """Returns when the disabling or deletion of a replaced credential is so late that somebody must be told."""
-    return (entry.ends_at if entry.cut_off else entry.disable_at) + GRACE
+    return (entry.ends_at if entry.cut_off else extended_until(wanted, entry)) + GRACE
 
 
-def overdue(entry: LedgerEntry, now: datetime) -> bool:
+def overdue(entry: LedgerEntry, wanted: UsageRules | None, now: datetime) -> bool:
     """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago.
 
     One that stays enabled with a random password is nobody's trouble.
     """
-    return not entry.stays_enabled and now > overdue_from_entry(entry)
+    return not entry.stays_enabled and now > overdue_from_entry(entry, wanted)
 
 
-LEDGER_STATES = ("waiting", "disabled", "overwritten")
+LEDGER_STATES = ("waiting", "in_use", "disabled", "overwritten")
 """Exactly one of these is the state of a replaced credential."""
 
 
@@ -68,7 +70,14 @@ def ledger_state(entry: LedgerEntry) -> str:
     """Returns the one of `LEDGER_STATES` that says how far a replaced credential is."""
     if entry.disabled:
         return "disabled"
-    return "overwritten" if entry.cut_off else "waiting"
+    if entry.cut_off:
+        return "overwritten"
+    return "in_use" if seems_in_use(entry) else "waiting"
+
+
+def seems_in_use(entry: LedgerEntry) -> bool:
+    """Returns True if devices use a replaced credential past its overlap, or if nobody could say."""
+    return not entry.cut_off and entry.sighting is not None and entry.sighting.in_use is not False
 
 
 GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
@@ -101,7 +110,9 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
     ),
     "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.target.policy, now)),
     "rotator_retirement_overdue": lambda seen, now: float(
-        sum(overdue(entry, now) for entry in seen.state.ledger) if seen.freezes.of_retirements is None else 0
+        sum(overdue(entry, seen.target.policy.usage, now) for entry in seen.state.ledger)
+        if seen.freezes.of_retirements is None
+        else 0
     ),
     "rotator_ended_still_accepted": lambda seen, _: float(sum(ended.accepted > 0 for ended in seen.state.ended)),
 }

@@ -16,10 +16,13 @@ BLOCKED = {
     HoldReason.ACCOUNT_CHANGED: "account_changed",
     HoldReason.UNPROVED: "passwords_not_accepted",
     HoldReason.CANARY_FAILED: "canary_failed",
+    HoldReason.STRATEGY_DISPROVED: "strategy_disproved",
+    HoldReason.STRATEGY_UNPROVED: "strategy_unproved",
     HoldReason.CLOCKS_DIFFER: "clocks_differ",
     HoldReason.LEFT_ALONE: "cannot_be_proved",
     HoldReason.RENAMED: "renamed",
     HoldReason.FORMER_PATH: "former_path",
+    HoldReason.KEPT_IN_USE: "kept_in_use",
 }
 """What holds a target up, other than the due time, in the words of the metrics."""
 

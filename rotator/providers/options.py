@@ -18,7 +18,7 @@ from rotator.fields.proxy import ProxySettings
 from rotator.fields.references import InVault, Resolved, VaultReader
 from rotator.fields.section import Section
 from rotator.fields.text import FilePath
-from rotator.fields.times import Grace, VerifyInterval
+from rotator.fields.times import Duration, Grace, VerifyInterval
 from rotator.providers.http.client import HttpOptions
 
 _ROUNDS = 200_000
@@ -60,6 +60,10 @@ class AccountOptions(Section, ABC):
     """How often, at the account, a log-in may show that what was disabled, deleted or replaced is refused; default 10m.
     It is one log-in for each end, a wrong one, and registrars lock out addresses from which many come. `off` for none:
     then nothing shows it. It needs a proof that tries the password. An emergency does not wait for it."""
+
+    require_checked: bool = False
+    """Begin no rotation here by a strategy that `rotator check-provider --write` has not shown to work; default false:
+    `plan` warns of it. A strategy that a check has disproved is refused in any case, except in an emergency."""
 
     @classmethod
     def type_name(cls) -> str:
@@ -174,6 +178,12 @@ class SipAccountOptions(AccountOptions):
     allow_digest_without_qop: bool = False
     """Answer a registrar's challenge that offers no `qop` (RFC 2069); default false. Such an answer makes it easier to
     guess the password, for the registrar and for whoever is on the path."""
+    registration: Duration = timedelta(hours=1)
+    """How long a registration of a device lasts, as the registrar grants it (Expires): until then a device need not log
+    in again. Default 1h, which most phones ask for."""
+    digest_cache: Grace = timedelta()
+    """How long the registrar may go on with what it knows of a password or a nonce: the old one is accepted so much
+    longer, and a new one of the same username is refused so much longer. Default 0s: no provider documents one."""
     domain: HostName | None = None
     """The SIP domain of that REGISTER; default the credential's realm, or else the registrar's host."""
 

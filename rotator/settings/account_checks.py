@@ -16,6 +16,7 @@ from rotator.providers.http.client import CallTimeouts
 from rotator.providers.options import SipAccountOptions
 from rotator.settings.problems import Finding, Loc
 from rotator.settings.targets import CheckedSettings
+from rotator.settings.usage import ca_files, http_sources
 from rotator.settings.vault import CertAuth, JwtAuth, RemoteVaultSettings, TokenFileAuth
 
 _TLS_PORT, _PLAIN_PORT = 5061, 5060
@@ -29,11 +30,16 @@ def plain_http_is_allowed(checked: CheckedSettings) -> Iterator[Finding]:
         urls.append((("vault", "address"), checked.settings.vault.address, checked.settings.vault.allow_plain_http))
     for name, account in checked.settings.providers.items():
         urls += [(("providers", name, key), url, account.allow_plain_http) for key, url in account.urls.items()]
+    for name, source in http_sources(checked.settings.usage_sources).items():
+        urls.append((("usage_sources", name, "url"), source.where, source.allow_plain_http))
     for loc, url, allowed in urls:
         host = urlsplit(url).hostname or ""
         if url.startswith("http:") and not is_loopback(host) and host not in allowed:
             remedy = "use https, or add the host to allow_plain_http in the same section"
-            yield Finding(loc, "plain http would expose every password to the network", remedy)
+            what = "plain http would expose every password to the network"
+            if loc[0] == "usage_sources":
+                what = "plain http lets whoever is on the path answer in its name"
+            yield Finding(loc, what, remedy)
 
 
 def proxies_carry_tls(checked: CheckedSettings) -> Iterator[Finding]:
@@ -43,6 +49,8 @@ def proxies_carry_tls(checked: CheckedSettings) -> Iterator[Finding]:
         places.append((("vault", "proxy"), checked.settings.vault.proxy, [checked.settings.vault.address]))
     for name, account in checked.settings.providers.items():
         places.append((("providers", name, "proxy"), account.proxy, account.urls.values()))
+    for name, source in http_sources(checked.settings.usage_sources).items():
+        places.append((("usage_sources", name, "proxy"), source.proxy, [source.where]))
     if (http := checked.settings.audit.http) is not None:
         places.append((("audit", "http", "proxy"), http.proxy, [http.url]))
     for loc, proxy, urls in places:
@@ -112,6 +120,9 @@ def ca_files_hold_certificates(checked: CheckedSettings) -> Iterator[Finding]:
     ]
     if isinstance(checked.settings.vault, RemoteVaultSettings):
         files.append((("vault", "ca_file"), checked.settings.vault.ca_file))
+    files += [
+        (("usage_sources", name, "ca_file"), file) for name, file in ca_files(checked.settings.usage_sources).items()
+    ]
     files += [(("audit", *place), file) for place, file in checked.settings.audit.ca_files.items()]
     for loc, file in files:
         reason = _unusable(file) if file is not None else None

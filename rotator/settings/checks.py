@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from rotator.settings import (
     account_checks,
     audit_checks,
+    grace_checks,
     http_checks,
     limit_checks,
     policy_checks,
     selection_checks,
     target_checks,
+    usage_checks,
 )
 from rotator.settings.models import Settings
 from rotator.settings.problems import Finding
@@ -58,6 +60,14 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     policy_checks.fleets_begin_in_time,
     policy_checks.blackouts_let_passwords_be_rotated,
     policy_checks.backoff_grows,
+    grace_checks.overlaps_outlast_devices,
+    grace_checks.propagation_outlasts_digest_caches,
+    grace_checks.extensions_outlast_registrations,
+    usage_checks.usage_sources_exist,
+    usage_checks.providers_show_usage,
+    usage_checks.extensions_end_before_next_rotation,
+    usage_checks.holds_have_no_limit,
+    usage_checks.acknowledgements_stay_apart,
     limit_checks.policies_are_only_stricter,
     limit_checks.warnings_come_after_the_beginning,
     limit_checks.passwords_keep_their_limit,

@@ -16,6 +16,7 @@ from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings.document import Document
 from rotator.settings.problems import Finding, Loc
+from rotator.settings.usage import UsageSourceSettings
 from rotator.settings.vault import VaultAuth, VaultSettings
 
 
@@ -30,7 +31,9 @@ def _members(union: Any) -> Iterator[tuple[str, type[Section]]]:
 
 
 def _sections() -> Mapping[str, type[Section]]:
-    return dict(pair for union in (AccountOptions, VaultAuth, VaultSettings) for pair in _members(union))
+    return dict(
+        pair for union in (AccountOptions, VaultAuth, VaultSettings, UsageSourceSettings) for pair in _members(union)
+    )
 
 
 def _bare(annotation: Any) -> Any:

@@ -24,7 +24,7 @@ class LimitedLife:
 
     linked: LinkedTarget
     limit: AgeLimit
-    overlap: timedelta | None  # that a provider which cannot disable makes longer; None: there is none
+    overlap: timedelta | None  # with what makes it longer: no disabling, devices that stay; None: there is none
     until_refused: timedelta
 
     @property

@@ -22,6 +22,7 @@ from rotator.settings.audit import AuditSettings
 from rotator.settings.http import HttpSettings
 from rotator.settings.policy_models import LimitSettings, PolicySettings
 from rotator.settings.target_models import DEFAULT_POLICY, ListSettings
+from rotator.settings.usage import UsageSourceSettings
 from rotator.settings.vault import VaultSettings
 
 _LIMITS = Limits()
@@ -122,6 +123,9 @@ class Settings(ListSettings):
     providers: dict[Name, AnyAccountOptions] = Field(min_length=1)
     """The provider accounts, each under a name of your choice. Documents in Vault refer to the name: do not change it
     lightly."""
+    usage_sources: dict[Name, UsageSourceSettings] = Field(default_factory=dict)
+    """What can be asked whether devices still use a replaced credential, beside the provider, each under a name of your
+    choice: a Prometheus, an HTTP check, documents that devices write."""
     limits: LimitSettings | None = None
     """How old a password may become, whatever its policy. A policy can only be stricter."""
     daemon: DaemonSettings = Field(default_factory=DaemonSettings)

@@ -4,22 +4,19 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from itertools import pairwise
+from datetime import timedelta
 
 from rotator.core.blackouts import longest_stretch
 from rotator.core.passwords import FEWEST_BITS, LONGEST, PasswordRules, problems
-from rotator.core.schedule import SPREAD, Cron, Every, Schedule
+from rotator.core.schedule import SPREAD, Cron, Every
 from rotator.fields.times import duration_text
 from rotator.settings import strength
+from rotator.settings.intervals import gaps, shortest_interval
 from rotator.settings.problems import Finding
 from rotator.settings.targets import CheckedSettings, LinkedTarget
 
 _ENOUGH_BITS = 80
 _LOWEST_ODDS = 0.01  # a hundred of ten thousand draws succeed; all of them fail about once in 10**43 passwords
-_TIMES = 400  # at most so many times of a cron expression are computed, and none after _END
-_END = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def _with_chosen_passwords(checked: CheckedSettings) -> Iterator[LinkedTarget]:
@@ -84,27 +81,11 @@ def overlap_outlasts_propagation(checked: CheckedSettings) -> Iterator[Finding]:
 def overlap_ends_before_next_rotation(checked: CheckedSettings) -> Iterator[Finding]:
     """Otherwise credentials would be replaced faster than they are retired."""
     for linked in checked.kinds:
-        shortest = _shortest(linked.policy.schedule())
+        shortest = shortest_interval(linked.policy.schedule())
         if linked.overlaps and linked.policy.overlap >= shortest:
             overlap, next_one = duration_text(linked.policy.overlap), duration_text(shortest)
             what = f"{overlap} is too long: the next rotation may follow after {next_one}"
             yield Finding(linked.policy_key("overlap"), what, "make it shorter, or rotate less often")
-
-
-def _shortest(schedule: Schedule) -> timedelta:
-    """Returns the shortest time between two rotations."""
-    if isinstance(schedule, Every):
-        return schedule.interval * (1 - SPREAD)
-    return min(_gaps(schedule))
-
-
-@lru_cache  # many targets share one policy
-def _gaps(schedule: Cron) -> tuple[timedelta, ...]:
-    """Returns the gaps between the times of a cron expression, starting in a leap year."""
-    moments = [schedule.due_after(datetime(2024, 1, 1, tzinfo=UTC), 0)]
-    while len(moments) < 2 or (len(moments) <= _TIMES and moments[-1] < _END):
-        moments.append(schedule.due_after(moments[-1], 0))
-    return tuple(later - earlier for earlier, later in pairwise(moments))
 
 
 def windows_open_often_enough(checked: CheckedSettings) -> Iterator[Finding]:
@@ -113,7 +94,7 @@ def windows_open_often_enough(checked: CheckedSettings) -> Iterator[Finding]:
         window, schedule = linked.policy.window, linked.policy.schedule()
         if window is None or not isinstance(schedule, Every):
             continue
-        longest = max(_gaps(Cron(window.cron, window.timezone)))
+        longest = max(gaps(Cron(window.cron, window.timezone)))
         if longest > schedule.interval:
             what = f"may stay closed for {duration_text(longest)}: passwords would become older than `every` allows"
             remedy = "open the window more often, or rotate less often"

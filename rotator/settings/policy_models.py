@@ -12,6 +12,7 @@ from rotator.fields.section import Count, Section
 from rotator.fields.text import invalid
 from rotator.fields.times import CanaryWait, CronText, Duration, Grace, TimeZone, VerifyInterval, WindowLength
 from rotator.settings.blackout_models import BlackoutSettings
+from rotator.settings.usage import UsageSettings
 
 _RULES, _FIRST = PasswordRules(), FirstRotations()
 _USUAL = timedelta(days=90)
@@ -77,6 +78,15 @@ class FirstSettings(Section):
         return FirstRotations(self.per_day, self.canary, self.wait)
 
 
+class DevicesSettings(Section):
+    """What the devices are like that live on an overlap. `check-config` compares it with the overlap."""
+
+    read_every: Duration = timedelta(hours=1)
+    """The longest time until a device has read Vault again: that of its agent, or of your provisioning; default 1h."""
+    longest_call: Grace = timedelta(hours=4)
+    """How long a call may last that begins with the old credential; default 4h."""
+
+
 class LimitSettings(Section):
     """How old a password may become, counted until the provider refuses it: with its overlap."""
 
@@ -117,6 +127,10 @@ class PolicySettings(Section):
     an account whose proof is a read-back, which tries no password, is not verified either. Before a replaced credential
     is disabled or deleted, the published one is proved in any case."""
 
+    devices: DevicesSettings = Field(default_factory=DevicesSettings)
+    """What the devices are like, for a warning if the overlap is too short for them."""
+    usage: UsageSettings | None = Field(default=None, examples=["{ask: [provider]}"])
+    """The usage check at the end of an overlap; default none: an overlap ends by the clock alone."""
     first: FirstSettings = Field(default_factory=FirstSettings)
     """How a fleet begins: a budget for each day, and targets that are tried first."""
     blackouts: tuple[BlackoutSettings, ...] = ()
@@ -159,6 +173,7 @@ class PolicySettings(Section):
             password=self.password.core(),
             verify=self.verify,
             first=self.first.core(),
+            usage=self.usage.core() if self.usage is not None else None,
             blackouts=tuple(each for settings in self.blackouts for each in settings.core()),
             age_limit=self.limits.core() if self.limits is not None else None,
         )

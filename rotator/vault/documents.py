@@ -30,6 +30,7 @@ from rotator.core.waves import Wave
 from rotator.ports import StoreCorrupt
 
 _WRITER = "written_by"
+_LONGEST = 2 * 1024 * 1024  # characters of many in one text: Vault stores about 1 MiB, and each may become an object
 _CREDENTIAL = (
     "username",
     "password",
@@ -291,7 +292,9 @@ _converter.register_unstructure_hook_func(_are_many, _text_of_many)
 
 
 def _decoded(value: Any) -> Any:
+    if len(_exactly(value, str)) > _LONGEST:
+        raise ValueError
     try:
-        return json.loads(_exactly(value, str))
+        return json.loads(value)
     except RecursionError:
         raise ValueError from None

@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -193,7 +193,7 @@ class SimulatedAccount:
                 old,
                 password=old.password if password is None else password,
                 enabled=old.enabled if enabled is None else enabled,
-                updated=self._clock.now(),
+                updated=max(self._clock.now(), old.updated + timedelta(microseconds=1)),  # a change takes time
                 extra=MappingProxyType({**old.extra, **(extra or {})}),
             )
             self._credentials[identity] = new

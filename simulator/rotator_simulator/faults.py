@@ -24,7 +24,20 @@ REGISTER = "register"
 """The registrar's verb. `*` leaves it out: devices register all the time and would use up every plan."""
 GATEWAY = "gateway"
 """The verb of requests to a simulated API gateway. `*` leaves it out, for the same reason."""
-VERBS = (EVERYTHING, "create", "list", "get", "update", "delete", "grants", "grant", "revoke", REGISTER, GATEWAY)
+VERBS = (
+    EVERYTHING,
+    "create",
+    "list",
+    "get",
+    "update",
+    "delete",
+    "usage",
+    "grants",
+    "grant",
+    "revoke",
+    REGISTER,
+    GATEWAY,
+)
 REDIRECT_TARGET = "/_sandbox/elsewhere"
 """The target of every redirect, which counts the clients that follow it."""
 INJECTED = "rotator_simulator.injected"

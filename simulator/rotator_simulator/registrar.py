@@ -133,7 +133,8 @@ class SimulatedRegistrar:
     def _first_answer(self, message: Message, source: tuple[str, int]) -> bytes | None:
         if message.method not in self.options.serves:
             return _response(message, source, 405, [("Allow", ", ".join(self.options.serves))])
-        realm, account = self._account(message)
+        digest = _credentials(message)
+        realm, account = self._account(message, digest)
         if self.options.contact_required and not message.all("contact"):
             return _response(message, source, 400, [])
         for fault in self._injector.draw(account.name, REGISTER):
@@ -141,18 +142,17 @@ class SimulatedRegistrar:
                 return None
             if fault.kind is FaultKind.STATUS:
                 return _response(message, source, fault.status, [])
-        digest = _credentials(message)
         if digest is None:
             return self._challenge(message, source, realm, stale=False)
         return self._authenticate(message, source, account, digest)
 
-    def _account(self, message: Message) -> tuple[str, SimulatedAccount]:
+    def _account(self, message: Message, digest: dict[str, str] | None) -> tuple[str, SimulatedAccount]:
         # By the realm of the credentials, by the domain that is registered for, else by the username.
         realms = self._realms()
         if not realms:
             raise ValueError("no account has SIP users")
         user, domain = _user_and_domain(message.get(_who(message)))
-        for realm in ((_credentials(message) or {}).get("realm", ""), domain):
+        for realm in ((digest or {}).get("realm", ""), domain):
             if realm in realms:
                 return realm, realms[realm]
         of_user = (item for item in realms.items() if any(one.username == user for one in item[1].credentials()))

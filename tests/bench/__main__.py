@@ -11,11 +11,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from growth import measure_growth, measure_requests
+from replicas import measure_replicas
 from rich.console import Console
 from rich.table import Table
 from speed import Size, measure_speed
 
-SECTIONS = ("speed", "growth", "requests")
+SECTIONS = ("speed", "replicas", "growth", "requests")
 _SMOKE = Size(in_place=8, replace=4, credentials=40, workers=4, rounds=1, latencies=(0.0,), others=False)
 
 
@@ -47,6 +48,8 @@ def main() -> None:
             where.mkdir()
             if section == "speed":
                 result |= measure_speed(where, size, _say)
+            elif section == "replicas":
+                result |= measure_replicas(where, size.in_place, _say)
             elif section == "growth":
                 result |= measure_growth(where, sizes, _say)
             else:

@@ -49,8 +49,8 @@ class MeasuredRun:
 class BenchWorld:
     """OpenBao, the lean Vobiz, and a folder for configurations."""
 
-    def __init__(self, vault: str, vobiz: str, folder: Path) -> None:
-        self.vault, self.vobiz, self.folder = vault, vobiz, folder
+    def __init__(self, vault: str, vobiz: str, folder: Path, servers: "Sequence[subprocess.Popen[bytes]]") -> None:
+        self.vault, self.vobiz, self.folder, self.servers = vault, vobiz, folder, servers
         self._call("PUT", "sys/policies/acl/rotator", {"policy": rotator_policy("secret", "rotator/state", ["sip/*"])})
         made = self._call("POST", "auth/token/create", {"policies": ["rotator"], "ttl": "12h"})
         self.environment = {
@@ -144,13 +144,13 @@ def bench_world(folder: Path, credentials: int) -> Iterator[BenchWorld]:
     vobiz = [sys.executable, str(HERE / "lean_vobiz.py"), TOKEN, str(credentials)]
     with (
         (folder / "bao.log").open("wb") as log,
-        running(bao, stdout=log, stderr=log, env={"HOME": str(folder), "PATH": os.environ["PATH"]}),
+        running(bao, stdout=log, stderr=log, env={"HOME": str(folder), "PATH": os.environ["PATH"]}) as vault,
         running(vobiz, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server,
     ):
         assert server.stdout is not None
         listens = int(server.stdout.readline())
         _wait_for(f"http://{address}/v1/sys/health")
-        yield BenchWorld(f"http://{address}", f"http://127.0.0.1:{listens}", folder)
+        yield BenchWorld(f"http://{address}", f"http://127.0.0.1:{listens}", folder, (vault, server))
 
 
 @contextmanager

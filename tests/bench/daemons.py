@@ -1,34 +1,41 @@
-"""A daemon that is measured: from the start of its process, or while a command hands its requests to it."""
+"""Daemons that are measured: from the start of a process, or while a command hands its requests to them."""
 
 import os
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from bench_world import BenchWorld, MeasuredRun, running
 
 LIMIT = 900.0  # seconds that anything may take
+_KNOWN_TO_ALL = 5.0  # seconds: each daemon has heard of each other
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
-def run_beside_daemon(
-    world: BenchWorld, config: Path, probes: int, targets: int, words: Sequence[str], latency: float
+def run_beside_daemons(
+    world: BenchWorld, configs: Mapping[Path, int], targets: int, words: Sequence[str], latency: float
 ) -> MeasuredRun:
-    """Runs a command while a daemon lives that has looked at all its targets. The CPU time is that of both."""
+    """Runs a command while daemons live that have looked at all their targets. The CPU time is that of all of them.
+
+    `configs` has the configuration of each daemon, and its port for probes.
+    """
     log, before = world.folder / "daemon.log", world.vault_requests()["READ"]
-    with (
-        log.open("wb") as output,
-        running(world.rotator(config, "run"), env=world.environment, stdout=output, stderr=output) as daemon,
-    ):
-        until(lambda: answers(f"http://127.0.0.1:{probes}/readyz"), log)
+    with log.open("wb") as output, ExitStack() as started:
+        daemons = []
+        for config in configs:
+            daemon = running(world.rotator(config, "run"), env=world.environment, stdout=output, stderr=output)
+            daemons.append(started.enter_context(daemon))
+        until(lambda: all(answers(f"http://127.0.0.1:{probes}/readyz") for probes in configs.values()), log)
         until(lambda: world.vault_requests()["READ"] - before >= 2 * targets, log)
-        used = cpu_of(daemon)
+        time.sleep(_KNOWN_TO_ALL if len(daemons) > 1 else 0.0)
+        used = sum(map(cpu_of, daemons))
         run = world.run(words, latency)
-        return replace(run, cpu=run.cpu + cpu_of(daemon) - used)
+        return replace(run, cpu=run.cpu + sum(map(cpu_of, daemons)) - used)
 
 
 def until(true: Callable[[], bool], log: Path) -> None:

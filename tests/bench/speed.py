@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_world import HERE, ROOT_TOKEN, BenchWorld, MeasuredRun, bench_world
-from daemons import run_beside_daemon
+from daemons import run_beside_daemons
 from free_ports import free_port
 from static_roles import find_postgres, static_roles
 
@@ -83,7 +83,7 @@ def measure_speed(folder: Path, size: Size, say: Callable[[str], None]) -> dict[
         http = {"listen": "127.0.0.1:0", "probes": f"127.0.0.1:{probes}"}
         for strategy, number, first in (("in-place", size.in_place, 0), ("replace", size.replace, size.in_place)):
             say(f"{number} first rotations, {strategy}")
-            targets = [_target(strategy, first + count, count) for count in range(number)]
+            targets = [target_of(strategy, first + count, count) for count in range(number)]
             configs[strategy] = world.configure(strategy, targets, workers=size.workers, http=http)
             world.run(rotate_all(world, configs[strategy]), 0.0)
         return {"speed": [row for latency in size.latencies for row in _at(world, size, configs, latency, probes, say)]}
@@ -134,7 +134,7 @@ def _at(
 def _hand_over(world: BenchWorld, size: Size, config: Path, probes: int, handed: Measured) -> None:
     if size.others:
         words = rotate_all(world, config, here=False)
-        handed.runs.append(run_beside_daemon(world, config, probes, handed.rotations, words, handed.latency))
+        handed.runs.append(run_beside_daemons(world, {config: probes}, handed.rotations, words, handed.latency))
 
 
 def _others(world: BenchWorld, size: Size, latency: float, servers: ExitStack) -> Iterator[tuple[Measured, list[str]]]:
@@ -159,7 +159,7 @@ def _script(name: str, *words: str) -> list[str]:
     return [sys.executable, str(HERE / name), *words]
 
 
-def _target(strategy: str, number: int, count: int) -> Mapping[str, Any]:
+def target_of(strategy: str, number: int, count: int) -> Mapping[str, Any]:
     name = f"{strategy}{count}"
     return {
         "name": name,

@@ -27,6 +27,7 @@ FEATURES: dict[str, Callable[[Capabilities], bool]] = {
     "expire": VERBS["expire"].able,
     "disable": VERBS["disable"].able,
     "delete": VERBS["delete"].able,
+    "usage": VERBS["usage"].able,
 }
 """What a kind may be unable to do, by what its `Capabilities` say."""
 
@@ -159,7 +160,7 @@ def test_what_is_not_there_is_told_from_what_is(account):
     one = account.add()
     gone = replace(one, id="no-such-id", username="nosuchuser")
     for verb in supported_verbs(account):
-        if verb.name == "create":
+        if verb.name in ("create", "usage"):  # who uses what is not there is no question to the listing
             continue
         answer = account.ask_in_time(account.provider, lambda verb=verb: verb.ask(account, account.provider, gone))
         if verb.name == "find":
@@ -178,7 +179,7 @@ def test_that_it_is_not_there_is_never_believed_without_a_listing(account, fault
     gone = replace(account.add(), id="no-such-id", username="nosuchuser")
     account.sandbox.faults.plan(fault, verb="list", times=None)
     for verb in VERBS.values():
-        if verb.able(account.provider.capabilities) and verb.name != "create":
+        if verb.able(account.provider.capabilities) and verb.name not in ("create", "usage"):
             answer = account.without_secrets(verb.ask(account, account.provider, gone))
             assert not isinstance(answer, Done), verb
             assert getattr(answer, "why", None) is not Refusal.NOT_FOUND, verb

@@ -102,6 +102,14 @@ def _works(account: AccountUnderTest, one: Credential, how: Any) -> bool:
     return isinstance(how, Proof) and account.accepts(one)
 
 
+def _nobody_is_there(account: AccountUnderTest, one: Credential, usage: Any) -> bool:
+    """Says no, and yes as soon as a device is registered."""
+    account.simulated.bind(one.username, "sip:phone@192.0.2.1", 600, "phone")
+    seen = done_value(account.provider.usage(one))
+    account.simulated.bind(one.username, "sip:phone@192.0.2.1", 0, "phone")
+    return usage.in_use is False and seen.in_use is True
+
+
 VERBS = {
     verb.name: verb
     for verb in (
@@ -163,6 +171,14 @@ VERBS = {
             _is_gone,
         ),
         VerbCheck(
+            "usage",
+            lambda can: can.shows_usage,
+            existing_credential,
+            lambda account, provider, one: provider.usage(one),
+            _nobody_is_there,
+            writes=False,
+        ),
+        VerbCheck(
             "prove",
             lambda can: True,
             existing_credential,
@@ -172,4 +188,4 @@ VERBS = {
         ),
     )
 }
-"""All nine."""
+"""All ten."""

@@ -11,6 +11,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Policy, Purpose, Request, Strategy, Target, TargetState
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
+from rotator.core.usage_rules import UsageRules
 from rotator.engine import Engine, Limits
 from rotator.testing import FakeClock, FakeRandomness, MemoryAudit, MemoryStore
 
@@ -273,3 +274,53 @@ def test_a_take_over_right_after_the_document_changed_moves_the_end_that_was_tol
         assert lifecycle.accepts_published(first)
         lifecycle.settle(HOUR)
         assert not lifecycle.accepts_published(first)
+
+
+MINUTE = timedelta(minutes=1)
+ASKING = replace(REPLACE, policy=replace(POLICY, usage=UsageRules(("provider",), 15 * MINUTE, 3 * DAY)))
+
+
+def slow_phone(lifecycle, old, *, reads_after):
+    """A phone that goes on registering with the old credential, for an hour each time, until it has read Vault."""
+    until = lifecycle.clock.now() + reads_after
+    while lifecycle.clock.now() < until:
+        assert lifecycle.account.accepts(old.username, old.password), "the phone was cut off"
+        lifecycle.account.bind(old.username, "sip:phone@192.0.2.7", 3600, "phone")
+        lifecycle.settle(50 * MINUTE)
+
+
+def test_a_phone_that_reads_vault_slowly_is_seen_and_not_cut_off():
+    with TelnyxLifecycle(ASKING) as lifecycle:
+        lifecycle.settle()
+        old = lifecycle.consumer
+        lifecycle.rotate()
+        slow_phone(lifecycle, old, reads_after=DAY + 8 * HOUR)
+        assert lifecycle.state.ledger[0].sighting.evidence == "provider: registered"
+        assert not any(record.verb == "expire" for record in lifecycle.audit.records)
+        lifecycle.settle(HOUR + 20 * MINUTE)  # its last registration expires, and they are asked again
+        assert not lifecycle.account.accepts(old.username, old.password)
+        (disabled,) = [record for record in lifecycle.audit.records if record.verb == "disable"]
+        assert "provider: not registered, last seen " in disabled.facts["usage"]
+
+
+@pytest.mark.parametrize("unregistered_as", ["unknown", "not found"])
+def test_where_telnyx_does_not_say_that_nobody_is_there_the_bound_counts(unregistered_as):
+    with TelnyxLifecycle(ASKING, unregistered_as=unregistered_as) as lifecycle:
+        lifecycle.settle()
+        old = lifecycle.consumer
+        lifecycle.rotate()
+        lifecycle.settle(4 * DAY - HOUR, most=2000)
+        assert lifecycle.account.accepts(old.username, old.password)
+        assert lifecycle.state.ledger[0].sighting.in_use is None
+        lifecycle.settle(2 * HOUR)
+        assert not lifecycle.account.accepts(old.username, old.password)
+
+
+def test_an_end_that_was_told_is_lifted_once_the_policy_asks_who_is_there():
+    with TelnyxLifecycle() as lifecycle:
+        lifecycle.settle()
+        old = lifecycle.consumer
+        lifecycle.rotate()
+        assert lifecycle.state.ledger[0].expires_at is not None
+        lifecycle.target = ASKING
+        slow_phone(lifecycle, old, reads_after=DAY + 8 * HOUR)

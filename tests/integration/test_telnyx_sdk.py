@@ -1,15 +1,22 @@
 """Telnyx's own SDK drives the sandbox: that it behaves like Telnyx is not only our own word."""
 
+import inspect
 import json
 from collections.abc import Iterator
 
 import pytest
 import telnyx
+import yaml
+from openapi_contract import FOLDER
 from pydantic import BaseModel
 from telnyx_fixtures import CONNECTION, HOUR, KEY, TelnyxSandbox
 
 from rotator.testing import FakeClock
 
+MODELS = {
+    telnyx.types.CredentialConnection: "CredentialConnection",
+    telnyx.types.TelephonyCredential: "TelephonyCredential",
+}
 READINGS = [{}, {"moments": "naive"}, {"moments": "fraction", "order": "oldest"}]
 
 
@@ -100,6 +107,36 @@ def test_a_connection_lives(sdk, sandbox):
         sdk.credential_connections.retrieve(made.id)
 
 
+@pytest.mark.parametrize("model", MODELS, ids=MODELS.get)
+def test_the_contract_has_no_field_that_the_sdk_does_not_have(model):
+    schemas = yaml.safe_load((FOLDER / "telnyx.yaml").read_text())["components"]["schemas"]
+    fields, ours = set(model.model_fields), set(schemas[MODELS[model]]["properties"])
+    assert ours <= fields
+    assert model is telnyx.types.CredentialConnection or ours == fields
+
+
+def test_a_connection_of_a_newer_account_is_masked_as_the_sdk_says():
+    said = {one: "********" in inspect.getsource(inspect.getmodule(one)) for one in MODELS}
+    assert said == {telnyx.types.CredentialConnection: True, telnyx.types.TelephonyCredential: False}
+    with TelnyxSandbox(clock=FakeClock(), lenient=True, passwords_masked="connections") as newer:
+        url = f"{newer.sandbox.http_url}/v2"
+        with telnyx.Telnyx(api_key=KEY.reveal(), base_url=url, max_retries=0) as client:
+            connections = client.credential_connections
+            made = connections.create(
+                user_name="branchtrunk1", password="branch-password", connection_name="Branch"
+            ).data
+            assert_valid(made)
+            assert made.password == "branch-password"
+            assert connections.retrieve(made.id).data.password == "********"
+            assert {item.password for item in connections.list()} == {"********"}
+            assert connections.update(made.id, password="another-password").data.password == "another-password"
+            assert connections.update(made.id, password="another-password").data.password == "********"
+            assert connections.update(made.id, connection_name="Other").data.password == "********"
+            assert connections.delete(made.id).data.password == "********"
+            # Nothing is said of telephony credentials.
+            assert client.telephony_credentials.create(connection_id=CONNECTION).data.sip_password != "********"
+
+
 def test_a_connection_that_is_switched_off_takes_its_credentials_along(sdk, sandbox):
     made = sdk.telephony_credentials.create(connection_id=CONNECTION).data
     password = sandbox.records[0].password
@@ -107,6 +144,22 @@ def test_a_connection_that_is_switched_off_takes_its_credentials_along(sdk, sand
     assert not sandbox.account.accepts(made.sip_username, password)
     sdk.credential_connections.update(CONNECTION, active=True)
     assert sandbox.account.accepts(made.sip_username, password)
+
+
+def test_who_is_registered_is_shown_of_both_kinds(sdk, sandbox):
+    made = sdk.telephony_credentials.create(connection_id=CONNECTION, name="office").data
+    trunk = sdk.credential_connections.retrieve(CONNECTION).data.user_name
+    for kind, username in (("telephony_credential", made.sip_username), ("sip_credential_connection", trunk)):
+        nobody = sdk.sip_registration_status.list(credential_type=kind, username=username)
+        sandbox.account.bind(username, "sip:phone@192.0.2.7", 3600, "phone")
+        somebody = sdk.sip_registration_status.list(credential_type=kind, username=username)
+        assert (nobody.registered, somebody.registered) == (False, True)
+        assert somebody.sip_registration_status == "registered"
+        assert somebody.credential_username == username
+        assert_valid(nobody)
+        assert_valid(somebody)
+    with pytest.raises(telnyx.NotFoundError):
+        sdk.sip_registration_status.list(credential_type="telephony_credential", username="nobody")
 
 
 def test_errors_are_those_that_the_sdk_knows(sdk, sandbox):

@@ -24,12 +24,15 @@ from rotator.core import (
     verification,
 )
 from rotator.core.actions import Stage
+from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts
+from rotator.core.freezes import Freezes, freezes
 from rotator.core.model import TargetState
 from rotator.core.schedule import Cron, Every
 from rotator.core.verification import refused_hold
 from rotator.engine import FormerNames, attempt_effects, engine, in_place_effects
 from rotator.observe import needs
+from rotator.testing.clock import START
 
 YEARS, TARGETS, CROWDED = 0.4, 24, 10
 STORY_TARGETS = 16
@@ -122,6 +125,18 @@ def nobody_hears_of_a_refusal(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(needs, "is_refused", lambda state: False)
 
 
+def a_pause_holds_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(staging, "_frozen_hold", lambda facts, request: None)
+
+
+def a_pause_lets_retirements_go_on(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Freezes, "of_retirements", None)
+
+
+def a_pause_never_ends(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(engine, "freezes", lambda target, known, _: freezes(target, known, Clocks(START, START)))
+
+
 Mutant = Callable[[pytest.MonkeyPatch], None]
 MUTANTS: dict[Mutant, tuple[int, set[str]]] = {
     one_clock_is_enough: (1, {"overlap", "rotations"}),
@@ -175,6 +190,9 @@ STORIES: dict[Mutant, Story] = {
     ),
     a_proof_does_not_age: Story((("rotation_asked", 20), ("credential_deleted", 20.5)), {"last"}),
     nothing_is_repaired: Story((("credential_deleted", 20),), {"not repaired"}),
+    a_pause_holds_nothing: Story((("rotation_asked", 5), ("paused", 48)), {"paused"}, years=0.35),
+    a_pause_lets_retirements_go_on: Story((("rotation_asked", 20), ("paused", 20.2)), {"paused"}),
+    a_pause_never_ends: Story((("paused", 5),), {"paused", "not shown"}),
     nobody_hears_of_a_refusal: Story((("credential_deleted", 20),), {"not shown"}),
 }
 

@@ -38,6 +38,7 @@ REFERENCES = (
     "TELNYX_API_KEY",
     "PROXY_PASSWORD",
     "AUDIT_TOKEN",
+    "PROMETHEUS_TOKEN",
     "ROTATOR_HTTP_TOKEN",
 )
 ODD = st.one_of(

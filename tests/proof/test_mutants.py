@@ -9,28 +9,38 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from engine_harness import DAY, EngineHarness
 from faulted_lifecycles import fault_at_each_boundary
 from simulated_accounts import SETUPS, SimulatedHarness, vobiz_without_registrar
 from tidied_away import published_is_tidied_away, staged_is_tidied_away
 from two_processes import switches
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, continuation, decide, drift, ledger, retirement, staging
+from rotator.core import advance, attempt_ends, continuation, decide, drift, ends, ledger, retirement, staging
 from rotator.core.actions import Action
-from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
+from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.facts import Facts
-from rotator.core.model import Credential, LedgerEntry, Phase, Purpose, TargetState
+from rotator.core.model import Credential, LedgerEntry, Phase, Proof, Purpose, TargetState
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
 from rotator.core.verification import refused_hold
-from rotator.engine import attachment_effects, attempt_effects, in_place_effects, ledger_effects, session
+from rotator.engine import (
+    attachment_effects,
+    attempt_effects,
+    end_effects,
+    in_place_effects,
+    ledger_effects,
+    session,
+)
 from rotator.engine.provider_caller import ProviderCaller
+from rotator.engine.session import Session
 from rotator.fields.network import HostPort
 from rotator.ports import Conflict, Versioned
-from rotator.testing import MemoryStore
+from rotator.testing import CHOSEN, MemoryStore
 
 REPLACE, ALTERNATING, IN_PLACE = SETUPS[:3]
 ATTACHED = replace(REPLACE, readings=(("attached_only", True),))
+IGNORING = replace(REPLACE, readings=(("enabled_honoured", False), ("enabled_echoed", True)))
 UNTRIED = replace(ATTACHED, make=vobiz_without_registrar)
 LOST = "answer lost, again and again"
 KILLED = "process killed at a boundary"
@@ -322,6 +332,40 @@ def a_conflict_is_overwritten(patch) -> None:
     patch.setattr(session.Session, "_check_and_set", check_and_set)
 
 
+# -- the evidence that the old is dead
+
+
+def an_end_is_believed_without_a_log_in(patch) -> None:
+    def try_ended(caller: ProviderCaller, session: Session, action: do.TryEnded) -> None:
+        now = session.clocks().vault
+        session.write(ends.after_refusal(session.state, action.ended, "it was disabled", now))
+
+    patch.setattr(end_effects, "try_ended", try_ended)
+
+
+def a_refusal_is_evidence_by_itself(patch) -> None:
+    def beside(caller: ProviderCaller, session: Session, answer: Answer[Proof]) -> Answer[Proof]:
+        return Done(Proof("nothing", tries_password=True)) if isinstance(answer, Retry) else answer
+
+    patch.setattr(end_effects, "_beside_published", beside)
+
+
+def locked_out() -> Iterator[str]:
+    """A registrar that refuses whatever comes from our address, and lets everybody else in."""
+    harness = EngineHarness(capabilities=replace(CHOSEN, tries_ended=timedelta(minutes=10)))
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.request(engine)
+    harness.until_rotated(engine)
+    harness.provider.ignores = {"disable"}
+    prove, refused = harness.provider.prove, Retry(Wait.NOT_YET, "refused (403)")
+    harness.provider.log_in = lambda _: refused
+    harness.provider.prove = lambda one: refused if "disable" in harness.provider.calls else prove(one)
+    harness.settle(engine, 2 * DAY)
+    yield "locked out"
+    assert harness.state.counts.ends_shown == 0, "evidence says that it is refused, and it is accepted"
+
+
 MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     trunks_are_not_looked_at: (lifecycle_check(REPLACE, "retirement"),),
     published_before_a_trunk_names_it: (lifecycle_check(UNTRIED, "rotation"),),
@@ -348,6 +392,8 @@ MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     what_is_not_accepted_stays_in_force: (PROVED_JUST_NOW,),
     nothing_is_proved_beforehand: (PROVED_LONG_AGO,),
     an_emergency_waits_like_everything: (emergency_in_a_fleet,),
+    an_end_is_believed_without_a_log_in: (lifecycle_check(IGNORING, "retirement"),),
+    a_refusal_is_evidence_by_itself: (locked_out,),
     no_check_and_set: (two_process_check(REPLACE),),
     a_conflict_is_overwritten: (two_process_check(REPLACE),),
 }

@@ -14,6 +14,8 @@ SETUPS = {
     "alternating": (ALTERNATING, CHOSEN),
     "in-place": (IN_PLACE, CHOSEN),
     "generated": (REPLACE, GENERATED),
+    "replace, tried": (REPLACE, replace(CHOSEN, tries_ended=timedelta(minutes=10))),
+    "in-place, tried": (IN_PLACE, replace(CHOSEN, tries_ended=timedelta(minutes=10))),
 }
 
 
@@ -48,7 +50,7 @@ class BoundaryCheck:
 def prepared_harness(setup: str, scenario: str) -> EngineHarness:
     target, capabilities = SETUPS[setup]
     harness = EngineHarness(replace(target), capabilities)
-    if capabilities is CHOSEN:
+    if not capabilities.generates_password:
         harness.provider.add(target.usernames[0])
     engine = harness.engine()
     if scenario != "first":
@@ -81,7 +83,7 @@ def test_a_cut_at_any_boundary_loses_nothing(setup, scenario):
     while True:
         cut += 1
         harness = prepared_harness(setup, scenario)
-        watch = BoundaryCheck(harness, overlapping=setup != "in-place")
+        watch = BoundaryCheck(harness, overlapping=not setup.startswith("in-place"))
         harness.cut_at(cut, watch)
         engine = harness.engine()
         where = harness.crash(lambda: engine.look(harness.target))  # noqa: B023

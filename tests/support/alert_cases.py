@@ -42,6 +42,7 @@ _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _STILL = _series("rotator_ended_still_accepted", _TARGET)
+_IN_USE = _series("rotator_ledger_credentials", f'{_TARGET},state="in_use"')
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
@@ -295,6 +296,20 @@ CASES = (
         "A rotation of phone does not end",
         "It started 1h 16m 0s ago, and continues with the same password.",
         quiet={_OPEN: "0x10 _x5 900x50 _x60"},
+    ),
+    Case(
+        "RotatorReplacedInUse",
+        {_IN_USE: "0x5 1x120"},
+        "70m",
+        "60m",
+        _PHONE,
+        "warning",
+        "A replaced credential of phone is still in use, or nobody can say",
+        (
+            "Its overlap has ended and is extended. rotator status phone says who was found, who was asked, "
+            "and until when it is extended."
+        ),
+        quiet={_IN_USE: "0x90"},
     ),
     Case(
         "RotatorRetirementOverdue",
@@ -613,6 +628,18 @@ CASES = (
         (
             "They started more than an hour ago, and continue with the same password. rotator status "
             "--state attempt_stays_open names them."
+        ),
+    ),
+    _fleet_case(
+        "RotatorFleetReplacedInUse",
+        "rotator_fleet_targets_in_need",
+        'need="replaced_in_use"',
+        0,
+        "warning",
+        "Replaced credentials of 3 targets of prod are still in use",
+        (
+            "Their overlap ended an hour ago and is extended, or nobody can say who uses them. rotator status "
+            "--state replaced_in_use names the targets."
         ),
     ),
     _fleet_case(

@@ -59,7 +59,7 @@ def document(credential: Credential) -> ConsumerDocument:
 def facts(target: Target = TARGET, consumer: ConsumerDocument | None = None, **changes: Any) -> Facts:
     """A target at rest: `OLD` is published, nothing is due. `state_...` changes its state, the rest the facts."""
     state = TargetState("office", published=OLD, last_rotation=NOW - 60 * DAY, next_rotation=NOW + 80 * DAY)
-    state = replace(state, scheduled_by=target.schedule_key, verification=VERIFIED)
+    state = replace(state, scheduled_by=target.policy.schedule_key, verification=VERIFIED)
     state = replace(
         state, **{name.removeprefix("state_"): v for name, v in changes.items() if name.startswith("state_")}
     )

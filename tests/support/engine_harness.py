@@ -13,7 +13,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Policy, Purpose, Request, Strategy, Target, TargetState
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
-from rotator.engine import Engine, Limits, Look
+from rotator.engine import Engine, KnownEvidence, Limits, Look
 from rotator.ports import UsageSource
 from rotator.testing import (
     CHOSEN,
@@ -53,6 +53,8 @@ class EngineHarness:
         self.audit = MemoryAudit()
         self.randomness = FakeRandomness(seed)
         self.account_keys: dict[str, str] = {}
+        self.evidence_keys: dict[str, str] = {}  # none: what checks have shown is not asked for
+        self.require_checked: set[str] = set()
         self.usage_sources: dict[str, UsageSource] = {}
         self.stopping = False
         self.processes = 0
@@ -74,6 +76,7 @@ class EngineHarness:
             observe=lambda target, state: None,
             stopping=lambda: self.stopping,
             account_keys=self.account_keys,
+            evidence=KnownEvidence(self.store, self.clock, self.evidence_keys, self.require_checked),
             usage_sources=self.usage_sources,
         )
 

@@ -28,7 +28,8 @@ def neglected_by_look(
         return
     last = state.verification
     is_refused = look.hold.reason is HoldReason.PUBLISHED_REFUSED and last is not None and not last.repaired
-    if is_refused and last is not None and last.listed in _REPAIRED:
+    held = look.freezes.of_rotations is not None
+    if is_refused and not held and last is not None and last.listed in _REPAIRED:
         yield "not repaired", f"what is published is {last.listed}"
     waits = state.attempt is not None or state.request is not None or look.hold.reason.end.blocks
     if not waits and not watched.lost_context:

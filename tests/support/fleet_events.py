@@ -6,6 +6,7 @@ from datetime import timedelta
 from random import Random
 
 import fleet_configuration as configuration
+import fleet_freezes as freezes
 import fleet_mishaps as mishaps
 import fleet_operator as operator
 import fleet_people as people
@@ -85,7 +86,9 @@ _BY_ITSELF = (
     Weight(mishaps.process_restarts, 40),
     Weight(mishaps.process_has_another_key, 2),
 )
-EVENTS: Mapping[str, Weight] = {one.happening.__name__: one for one in _BY_PEOPLE + _BY_ITSELF}
+# Last, so that what is drawn of all others stays as it was.
+_FREEZES = (Weight(freezes.paused, 8), Weight(freezes.resumed, 5))
+EVENTS: Mapping[str, Weight] = {one.happening.__name__: one for one in _BY_PEOPLE + _BY_ITSELF + _FREEZES}
 
 
 def draw_events(seed: int, years: float, targets: list[str]) -> list[FleetEvent]:

@@ -4,15 +4,15 @@ What is judged rests on what the providers hold, what stands in Vault, and true 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine_harness import DAY
 from fleet_accounts import CredentialChange
 from fleet_duties import Neglected, neglected_by_look, neglected_while_refused
+from fleet_freezes import holds_changes, neglected_pauses
 from fleet_targets import HandedOut, JudgedTarget, KeyAtProvider, located
-from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential
+from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential, shown_refused
 from simulated_accounts import StoredCredential
 
 from rotator.core.consumer_document import ConsumerDocument
@@ -62,6 +62,8 @@ class FleetJudge:
         self.owners: dict[KeyAtProvider, JudgedTarget] = {}
         self.by_path: dict[str, JudgedTarget] = {}
         self.effects = 0
+        self.audited = 0  # records of the audit that were judged
+        self.pauses_changed_at: datetime | None = None
         self.broken: list[PromiseBroken] = []  # raised after the event: an adapter must not catch it
 
     def begin(self, target: Target, usernames: tuple[str, ...]) -> None:
@@ -152,6 +154,8 @@ class FleetJudge:
         at = change.ends if told and change.ends is not None else now
         if ended or told or set_anew:
             self._judge_overlap(watched, before, at, what)
+        if ended and before.enabled and self._is_held(watched):
+            self._break("paused", watched.name, f"{what} within a pause")
         if ended and before.enabled:
             self._judge_last(watched, before, what)
 
@@ -165,6 +169,13 @@ class FleetJudge:
             return
         if at < owed.until - ROUNDING:
             self._break("overlap", watched.name, f"{what} at {at:%d %H:%M}, owed until {owed.until:%d %H:%M}")
+
+    def _is_held(self, watched: JudgedTarget) -> bool:
+        """True if a pause holds retirements, and nothing compromised has to end."""
+        state, acting = self.state(watched), self.world.acting
+        emergency = state.attempt is not None and state.attempt.compromised
+        emergency = emergency or any(entry.compromised for entry in state.ledger)
+        return acting is not None and not emergency and holds_changes(self.world, acting[1])
 
     def _judge_last(self, watched: JudgedTarget, before: StoredCredential, what: str) -> None:
         """The last accepted credential must not be ended, unless nobody could know for how short a time."""
@@ -240,21 +251,7 @@ class FleetJudge:
 
     def see_documents(self, watched: JudgedTarget) -> None:
         """Notes what the consumer documents hand out now."""
-        for path in watched.paths:
-            document, before = self.world.store.consumers.get(path), watched.documents.get(path)
-            if document is None:
-                watched.documents.pop(path, None)
-                continue
-            now = HandedOut(
-                document.username if document.exists else None,
-                document.password if document.exists else None,
-                document.credential_id,
-                document.attempt,
-                self.world.clock.now(),
-                document.withdrawn,
-            )
-            if before is None or replace(now, since=before.since) != before:
-                watched.documents[path] = now
+        watched.see(self.world.store.consumers, self.world.clock.now())
 
     # -- after each event
 
@@ -264,9 +261,21 @@ class FleetJudge:
         watched.look = look or watched.look
         if look is not None and not target.removed:
             self._break_all(watched, neglected_by_look(self.world, watched, look, self.state(watched)))
+        self._break_all(watched, neglected_pauses(self.world, target, look))
         self.settle(watched, by_us=True)
+        self._judge_evidence(watched)
         self._no_orphan(watched)
         self.raise_broken()
+
+    def _judge_evidence(self, watched: JudgedTarget) -> None:
+        """What is said to be refused, after a log-in with it, is refused."""
+        state = self.state(watched)
+        before, watched.ended = watched.ended, state.ended
+        for one in shown_refused(before, state):
+            username, password = one.credential.username, one.credential.password
+            published = state.published is not None and state.published.password == password
+            if not published and self.accepts(watched, username, password):
+                self._break("evidence", watched.name, f"{username} is said to be refused, and is accepted")
 
     def raise_broken(self) -> None:
         """Raises the first promise that was broken since."""

@@ -72,7 +72,7 @@ def _attend(world: FleetWorld, watched: JudgedTarget, shown: set[str], rng: Rand
     _put_right_at_provider(world, watched, target)
     if hold is not None and hold.reason is HoldReason.FOREIGN_DOCUMENT and rng.random() < 0.3:
         return adopt(world, target)
-    return asked(world, target.name, "rotate --take-over", take_over=True)
+    return asked(world, target.name, "rotate --take-over --despite-pause", take_over=True, despite_pause=True)
 
 
 def _put_right_at_provider(world: FleetWorld, watched: JudgedTarget, target: Target) -> None:

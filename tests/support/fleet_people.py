@@ -3,10 +3,12 @@
 from random import Random
 from typing import Any
 
+from fleet_freezes import holding
 from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
 
 from rotator.core.adoption import KnownToOperator
+from rotator.core.freezes import passes
 from rotator.core.model import Purpose, Request, Target, TargetState
 from rotator.core.origin import Origin
 from rotator.core.secret import Secret
@@ -25,7 +27,7 @@ def _by_person(world: FleetWorld, name: str, *, drift: bool = True) -> JudgedTar
 
 
 def rotation_asked(world: FleetWorld, name: str, rng: Random) -> str | None:
-    return asked(world, name, "rotate")
+    return asked(world, name, "rotate", despite_pause=rng.random() < 0.3)
 
 
 def compromised(world: FleetWorld, name: str, rng: Random) -> str | None:
@@ -48,6 +50,8 @@ def asked(world: FleetWorld, name: str, what: str, purpose: Purpose = Purpose.RO
     if name not in world.targets:
         return None
     request = Request(purpose, "a person", "because", world.clock.now(), **flags)
+    if not passes(request) and holding(world, world.targets[name]):
+        return None  # the command refuses it, and says why
     if not world.request(name, request):
         return None
     if purpose is Purpose.ROTATE:

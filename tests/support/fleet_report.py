@@ -14,14 +14,16 @@ from fleet_world import FleetWorld
 from simulated_accounts import RequestFault
 
 from rotator.core.age_limit import AgeLimit, fitting_interval
+from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.model import Policy, Purpose, Request, Target
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every, Window
 from rotator.observe.audit import AuditLog
 from rotator.observe.redact import Redactor
 from rotator.ports import AuditStore
-from rotator.testing import FakeRandomness
+from rotator.testing import FakeRandomness, MemoryAudit
 from rotator.testing.clock import START
+from rotator.testing.records import Fact
 
 LIMIT = AgeLimit(90 * DAY, 7 * DAY)
 NIGHT = Window("0 2 * * *", timedelta(hours=4), "Europe/Berlin")
@@ -101,6 +103,19 @@ class TrueLives:
         return max(life.oldest_in(begin, end) for life in self.lives)
 
 
+@dataclass
+class ChainedAudit(MemoryAudit):
+    """What the world reads of its audit, and the same records in a real one."""
+
+    log: AuditLog | None = None
+
+    def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Fact) -> None:
+        """Adds one record to both."""
+        MemoryAudit.record(self, verb, target, outcome, **facts)
+        assert self.log is not None
+        self.log.record(verb, target, outcome, **facts)
+
+
 class ReportedFleet:
     """A fleet whose every effect is in a real audit."""
 
@@ -110,7 +125,7 @@ class ReportedFleet:
         clock = self.world.clock
         self.audit = AuditLog((), clock, FakeRandomness(seed), Redactor())
         self.audit.attach(store, {"process": "simulated", "role": "daemon"})
-        self.world.audit = self.audit  # type: ignore[assignment]
+        self.world.audit = ChainedAudit(log=self.audit)
         for account in self.world.accounts.values():
             account.observe = self._observed
         for process in self.world.processes:

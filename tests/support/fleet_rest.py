@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from engine_harness import DAY
 from fleet_duties import OUTAGE
+from fleet_freezes import rested_until
 from fleet_judge import PromiseBroken
 from fleet_processes import VERIFIED_EVERY
 from fleet_targets import JudgedTarget
 from fleet_world import FleetWorld
 
 from rotator.core.clocks import WORTH_TELLING
+from rotator.core.freezes import Freezes
 from rotator.core.holding import HoldReason
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.observe.needs import FUTURE, Need, needs
@@ -54,10 +56,11 @@ def alarms(world: FleetWorld, watched: JudgedTarget) -> set[str]:
     state, now = world.judge.state(watched), world.clock.now()
     target = world.targets.get(watched.name)
     hold = watched.look.hold if watched.look is not None else None
+    freezes = watched.look.freezes if watched.look is not None else Freezes()
     told: set[str] = set()
     seen = target or left_over(state)
     if seen is not None:
-        told |= {need for need, since in needs(TargetSnapshot(seen, state, now, hold)) if since < now}
+        told |= {need for need, since in needs(TargetSnapshot(seen, state, now, hold, freezes)) if since < now}
     if target is not None and state.last_rotation is not None and state.last_rotation > now + FUTURE:
         told.add(Need.IN_THE_FUTURE)
     if hold is not None and hold.reason in BLOCKED and hold.reason not in _NO_ALERT:
@@ -85,7 +88,9 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
     def long_since(since: timedelta, at: object) -> bool:
         return isinstance(at, type(now)) and now - max(at, min(calm, now)) > since
 
-    if watched.refused_since is not None and long_since(_UNSEEN, watched.refused_since):
+    rested = max(calm, rested_until(world, watched) or START)  # a pause holds repairs, retirements and requests
+
+    if watched.refused_since is not None and long_since(_UNSEEN, max(watched.refused_since, rested)):
         yield Wrong("what is handed out is refused")
     if watched.open_attempt is not None and long_since(_LONG, watched.open_attempt[1]):
         yield Wrong("an attempt stays open")
@@ -93,13 +98,13 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
         if judge.accepts(watched, username, password) and long_since(_LONG, since):
             yield Wrong("what is compromised is accepted", username)
     for entry in state.ledger:
-        if now - max(entry.ends_at, min(calm, now)) > 10 * DAY:
+        if now - max(entry.ends_at, min(rested, now)) > 10 * DAY:
             yield Wrong("a replaced credential is not retired", entry.label)
     if state.request is not None and watched.name in world.targets:
         rotated = state.last_rotation
         # When a moment that was stored by a clock that was ahead has come, the overlap from then still runs.
         begun = state.request.at if rotated is None or rotated > now + FUTURE else max(state.request.at, rotated)
-        if long_since(_LONG, begun):
+        if long_since(_LONG, max(begun, min(rested, now))):
             yield Wrong("a request stays")
     yield from _left_alone(world, watched)
 

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from invariants import OwedOverlap
 
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.left_over import is_empty
-from rotator.core.model import Credential, TargetState
+from rotator.core.model import Credential, Ended, TargetState
 from rotator.core.secret import Secret
 from rotator.engine import Look
 from rotator.ports import Versioned
@@ -23,11 +24,15 @@ def located(state: TargetState, accounts: Mapping[str, str]) -> TargetState:
     """
 
     def at_home(credential: Credential | None) -> Credential | None:
-        if credential is None or credential.identity not in accounts:
+        if credential is None or accounts.get(credential.identity, credential.account) == credential.account:
             return credential
         return replace(credential, account=accounts[credential.identity])
 
     attempt = state.attempt
+    named = [state.published, state.standby, *(entry.credential for entry in state.ledger)]
+    named += [] if attempt is None else [attempt.staged, attempt.predecessor]
+    if all(at_home(credential) is credential for credential in named):
+        return state
     if attempt is not None:
         staged = at_home(attempt.staged) or attempt.staged
         attempt = replace(attempt, staged=staged, predecessor=at_home(attempt.predecessor))
@@ -76,6 +81,7 @@ class JudgedTarget:
     removed_since: datetime | None = None  # it is not in the configuration
     located: tuple[TargetState, TargetState] | None = None  # the last state as it was read, and as `located` made it
     look: Look | None = None
+    ended: tuple[Ended, ...] = ()  # as the state had it after the last look
     visits: int = 0  # of the operator, in vain
 
     @property
@@ -95,6 +101,24 @@ class JudgedTarget:
         main = self.handed
         others = [one for one in self.documents.values() if one is not main and one.username is not None]
         return [*([] if main is None or main.withdrawn else [main]), *others]
+
+    def see(self, documents: Mapping[str, ConsumerDocument], at: datetime) -> None:
+        """Notes what its consumer documents hand out, and since when."""
+        for path in self.paths:
+            document, before = documents.get(path), self.documents.get(path)
+            if document is None:
+                self.documents.pop(path, None)
+                continue
+            now = HandedOut(
+                document.username if document.exists else None,
+                document.password if document.exists else None,
+                document.credential_id,
+                document.attempt,
+                at,
+                document.withdrawn,
+            )
+            if before is None or replace(now, since=before.since) != before:
+                self.documents[path] = now
 
     def state_in(self, states: dict[str, Versioned]) -> TargetState:
         """The state document, wherever a rename has come to."""

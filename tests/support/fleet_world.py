@@ -4,12 +4,10 @@ Time passes only between two events and where a call waits, so that an idle year
 interleave inside an effect (`test_any_order` does that); they crash there, and answers are lost there.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from heapq import heappop, heappush
 from itertools import count
 from random import Random
 from typing import TypeVar
@@ -17,6 +15,7 @@ from zlib import crc32
 
 from engine_harness import DAY
 from fleet_accounts import ACCOUNTS, CredentialChange, FleetAccount, fleet_account
+from fleet_agenda import Agenda
 from fleet_judge import FleetJudge
 from fleet_processes import LIMITS, POLICIES, Countdown, FleetProcess, OffsetClock
 from fleet_vault import FleetStore
@@ -37,8 +36,6 @@ SWEEP = 60 * DAY  # every process looks at every target this often, whatever the
 _SWEEP_WITH_WRONG_CLOCKS = 30 * DAY
 _TAKE_OVER = timedelta(seconds=20)  # from the end of a process until another one does its work
 _STRAYS = 0.1  # of the looks, done by a process that the target does not belong to
-_FRUITLESS = 12  # looks in a row that change nothing, after which the next ones are spaced out
-_WIDEST, _WIDEST_OF_THE_SAME = timedelta(hours=6), DAY  # between looks that change nothing, and that find the same
 _OPEN = timedelta(minutes=10)  # until the next look at a target on which something is under way
 T = TypeVar("T")
 _FRUITS = {Step.CLOSE, Step.UNDO, Step.DISABLE, Step.DELETE}
@@ -53,7 +50,7 @@ class HistoryLine:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S}  {self.target:8} {self.text}"
+        return f"{str(self.at)[:19]}  {self.target:8} {self.text}"
 
 
 class FleetWorld:
@@ -76,12 +73,7 @@ class FleetWorld:
         self.looks = 0
         self.acting: tuple[FleetProcess | None, Target] | None = None  # who works on what; None: a command
         self._holders = count(1)
-        self._order = count()
-        self._queue: list[tuple[datetime, int, int, str]] = []
-        self._timers: dict[int, Callable[[], object]] = {}
-        self._planned: dict[tuple[int, str], tuple[datetime, bool]] = {}  # whether it begins with what is in memory
-        self._fruitless: dict[tuple[int, str], int] = defaultdict(int)
-        self._found: dict[tuple[int, str], tuple[object, int]] = {}  # what looks in a row have found, and how many
+        self.agenda = Agenda()
         self.accounts = {name: self._account(name, rng) for name in ACCOUNTS}
         self.identities = {  # the name of each account by how its provider knows it
             identity: key
@@ -156,15 +148,14 @@ class FleetWorld:
             process.engine = self._engine(process.name, process.clock, process.keys)
         for name in {**before, **self.targets}:
             if self.targets.get(name) != before.get(name):
-                self._plan(self.processes.index(process), name, self.clock.now() + timedelta(seconds=1))
+                self.agenda.plan(self.processes.index(process), name, self.clock.now() + timedelta(seconds=1))
 
     def plan_all(self, process: FleetProcess) -> None:
         """A process looks at every target again."""
         number = self.processes.index(process)
         start = max(self.clock.now(), process.down_until or self.clock.now())
         for name in self.judge.targets:
-            self._fruitless[number, name] = 0
-            self._plan(number, name, start + timedelta(seconds=60 * self.luck.random()))
+            self.agenda.plan_anew(number, name, start + timedelta(seconds=60 * self.luck.random()))
 
     def look_at_all(self) -> None:
         """Every target is looked at again, each by one process."""
@@ -177,53 +168,35 @@ class FleetWorld:
             self._plan_soon(number, name)
 
     def _plan_soon(self, number: int, name: str) -> None:
-        self._fruitless[number, name] = 0
-        self._plan(number, name, self.clock.now() + timedelta(seconds=1 + 60 * self.luck.random()))
-
-    def _plan(
-        self, number: int, name: str, at: datetime, *, only_earlier: bool = False, from_memory: bool = False
-    ) -> None:
-        planned = self._planned.get((number, name))
-        if only_earlier and planned is not None and planned[0] <= at:
-            self._planned[number, name] = planned[0], planned[1] and from_memory
-            return
-        self._planned[number, name] = at, from_memory
-        heappush(self._queue, (at, next(self._order), number, name))
+        self.agenda.plan_anew(number, name, self.clock.now() + timedelta(seconds=1 + 60 * self.luck.random()))
 
     # -- time
 
     def later(self, after: timedelta, act: Callable[[], object]) -> None:
         """Something happens by itself after a while."""
-        order = next(self._order)
-        self._timers[order] = act
-        heappush(self._queue, (self.clock.now() + after, order, -1, ""))
+        self.agenda.act_at(self.clock.now() + after, act)
 
     def run_until(self, end: datetime) -> None:
-        """Runs every look that is due before `end`."""
-        while self._queue and self._queue[0][0] < end:
-            at, order, number, name = heappop(self._queue)
-            act = self._timers.pop(order, None)
-            if act is None and self._planned.get((number, name), (None,))[0] != at:
-                continue
-            if at > self.clock.now():
-                self.clock.advance(at - self.clock.now())
-            if act is None:
-                self._look(number, name)
+        """Runs everything that is due before `end`."""
+        while (due := self.agenda.next_before(end)) is not None:
+            if due.at > self.clock.now():
+                self.clock.advance(due.at - self.clock.now())
+            if due.act is None:
+                self._look(due.number, due.name, from_memory=due.from_memory)
             else:
-                act()
+                due.act()
         if end > self.clock.now():
             self.clock.advance(end - self.clock.now())
 
-    def _look(self, number: int, name: str) -> None:
+    def _look(self, number: int, name: str, *, from_memory: bool) -> None:
         process = self.processes[number]
         target = process.targets.get(name) or self._left_over(name)
-        _, from_memory = self._planned.pop((number, name))
         if target is None:
             return
         if process.down_until is not None and self.clock.now() < process.down_until:
-            self._plan(number, name, process.down_until + timedelta(seconds=60 * self.luck.random()))
+            self.agenda.plan(number, name, process.down_until + timedelta(seconds=60 * self.luck.random()))
             for other in self.live() if from_memory else ():  # something is due; others sweep by themselves
-                self._plan(self.processes.index(other), name, self.clock.now() + _TAKE_OVER, only_earlier=True)
+                self.agenda.plan(self.processes.index(other), name, self.clock.now() + _TAKE_OVER, only_earlier=True)
             return
         self.looks += 1
         lags = any(self.store.lags)
@@ -239,9 +212,9 @@ class FleetWorld:
         finally:
             self.acting, process.crash_after, self.points.left = None, self.points.left, 0
         if look is not None:
-            self._after_look(number, look)
-        if lags:  # nothing that it planned rests on what is there; a daemon's sweep comes by within minutes
-            self._plan_soon(number, name)
+            self._after_look(number, look, from_memory=from_memory)
+        if lags and (look is None or look.outcome is not Outcome.VAULT):
+            self._plan_soon(number, name)  # it did not see what is there; a daemon's sweep comes by within minutes
         self.judge.after_look(target, look)
 
     def _left_over(self, name: str) -> Target | None:
@@ -253,33 +226,26 @@ class FleetWorld:
         current = self.store.states.get(name)
         return current.version if current else 0
 
-    def _after_look(self, number: int, look: Look) -> None:
+    def _after_look(self, number: int, look: Look, *, from_memory: bool) -> None:
         process, name, now = self.processes[number], look.target, self.clock.now()
         if look.steps:
             self.note(name, f"{process.name}: {' '.join(look.steps)}: {look.outcome.value}; {look.message}")
-        key = number, name
         attempt = look.state.attempt if look.state is not None else None
         is_applied = Step.APPLY in look.steps and attempt is not None and attempt.phase is Phase.APPLIED
-        self._fruitless[key] = 0 if is_applied or _FRUITS & set(look.steps) else self._fruitless[key] + 1
         wrong = process.clock.offset or self.store.ahead
         sweep = now + (_SWEEP_WITH_WRONG_CLOCKS if wrong else SWEEP) * (0.75 + 0.5 * self.luck.random())
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
-        spaced = max(self._fruitless[key] - _FRUITLESS, 0)
-        widest = _WIDEST_OF_THE_SAME if self._same(key, look) > _FRUITLESS else _WIDEST
-        pause = min(timedelta(seconds=2.0 ** min(spaced, 20)), widest) if spaced else timedelta(seconds=0.2)
-        if look.state is not None and (look.state.attempt is not None or look.state.request is not None):
+        found = look.outcome, look.hold and look.hold.reason
+        fruitful = is_applied or bool(_FRUITS & set(look.steps))
+        pause = self.agenda.pause_after(number, name, found, fruitful=fruitful)
+        open_state = look.state if look.state is not None and (look.state.attempt or look.state.request) else None
+        decides_the_same = from_memory and not look.steps and look.next_look is not None  # until then
+        if open_state is not None and not decides_the_same:
             following = min(following, now + _OPEN)
         following = max(following, now + pause)
         if look.outcome is Outcome.VAULT and self.store.unavailable_until is not None:
             following = max(following, self.store.unavailable_until + timedelta(seconds=60 * self.luck.random()))
         self._divide(number, name, following, sweep)
-
-    def _same(self, key: tuple[int, str], look: Look) -> int:
-        """How many looks in a row have found the same."""
-        found = look.outcome, look.hold and look.hold.reason
-        before, times = self._found.get(key, (None, 0))
-        self._found[key] = found, times + 1 if found == before else 1
-        return self._found[key][1]
 
     def _divide(self, number: int, name: str, following: datetime, sweep: datetime) -> None:
         """What is due is done by the process to which the target belongs, now and then by another; each sweeps.
@@ -291,8 +257,8 @@ class FleetWorld:
             owner = self.luck.randrange(len(self.processes))
         here = owner == number
         if not here:
-            self._plan(number, name, sweep)
-        self._plan(owner, name, following, only_earlier=not here, from_memory=here and following < sweep)
+            self.agenda.plan(number, name, sweep)
+        self.agenda.plan(owner, name, following, only_earlier=not here, from_memory=here and following < sweep)
 
     def note(self, target: str, text: str) -> None:
         """Keeps one line of history, and adds what was done to the trace: a message may name a port or an id."""

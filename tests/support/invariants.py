@@ -13,7 +13,7 @@ from simulated_accounts import LAG, ProviderAccount, SimulatedHarness, StoredCre
 
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
-from rotator.core.model import Credential, Ending, Strategy, Target, TargetState
+from rotator.core.model import Credential, Ended, Ending, Strategy, Target, TargetState
 from rotator.core.secret import Secret
 
 POINTED_BACK = timedelta(seconds=LAG.old)
@@ -41,6 +41,7 @@ class TargetInvariants(BoundaryInvariants):
         self.broken_by_people: dict[str, int] = {}  # by path, the version whose credential people touched
         self._owed: dict[str, OwedOverlap] = {}
         self._detached: list[tuple[Credential, datetime]] = []  # what trunks were pointed to, and until when
+        self._ended: tuple[Ended, ...] = ()  # what no log-in had shown to be refused before
 
     @property
     def state(self) -> TargetState | None:
@@ -73,6 +74,13 @@ class TargetInvariants(BoundaryInvariants):
         self._something_is_accepted(state, label)
         self._one_attempt(state, label)
         self._overlaps_last(state, label)
+        self._evidence_is_true(state, label)
+
+    def _evidence_is_true(self, state: TargetState | None, label: str) -> None:
+        before, self._ended = self._ended, state.ended if state is not None else ()
+        for one in shown_refused(before, state):
+            dead = not self.accepts(one.credential.username, one.credential.password)
+            assert dead, f"evidence says that {one.credential.username} is refused, and it is accepted, {label}"
 
     def _guard(self, name: str) -> None:
         """`InvariantChecker` compares what is disabled and deleted with the documents, for all targets at once."""
@@ -140,6 +148,16 @@ class TargetInvariants(BoundaryInvariants):
 
     def _owed_overlap(self, username: str, password: Secret) -> OwedOverlap:
         return OwedOverlap(username, password, self.harness.clock.now() + self._overlap - self._apart)
+
+
+def shown_refused(before: tuple[Ended, ...], state: TargetState | None) -> Iterator[Ended]:
+    """Yields what the state says now was shown to be refused, and did not say before."""
+    last = state.last_end if state is not None else None
+    if state is None or last is None or last.refused_at is None:
+        return
+    for one in before:
+        if one not in state.ended and (one.credential.username, one.at) == (last.username, last.at):
+            yield one
 
 
 class InvariantChecker:

@@ -29,17 +29,17 @@ class StandbyStore(MemoryStore):
         return self._old_consumers.get(path, ConsumerDocument(0, exists=False)) if self._lags() else fresh
 
     def write_state(self, state: TargetState, version: int) -> int:
-        before = self.states.get(state.target) or Versioned(TargetState(state.target), 0)
+        before = self.states.get(state.target)
         try:
             return super().write_state(state, version)
         finally:
-            if self.states.get(state.target) not in (None, before):
-                self._old_states[state.target] = before
+            if self.states.get(state.target) is not before:
+                self._old_states[state.target] = before or Versioned(TargetState(state.target), 0)
 
     def _write(self, path: str, over: ConsumerDocument, document: ConsumerDocument) -> int:
-        before = self.consumers.get(path, ConsumerDocument(0, exists=False))
+        before = self.consumers.get(path)
         try:
             return super()._write(path, over, document)
         finally:
-            if self.consumers.get(path) not in (None, before):
-                self._old_consumers[path] = before
+            if self.consumers.get(path) is not before:
+                self._old_consumers[path] = before or ConsumerDocument(0, exists=False)

@@ -8,7 +8,7 @@ import pytest
 
 from rotator.cli.moments import moment_of
 from rotator.cli.report_commands import status
-from rotator.cli.status_table import _age, _clocks, _future, _numbers
+from rotator.cli.status_table import _age, _clocks, _future, _numbers, _pauses
 from rotator.core.clocks import WORTH_TELLING
 from rotator.observe.target_words import FILTERS
 
@@ -74,3 +74,13 @@ def test_few_targets_need_no_numbers():
         "to be looked after: 1 overdue",
         "shown: 1, as asked for",
     ]
+
+
+def test_a_pause_is_said_once_whatever_it_holds():
+    """A freeze of the fleet would be a line for each target otherwise."""
+    pause = {"kind": "paused", "why": "paused by alice until 2026-01-07 00:00 UTC: freeze"}
+    rows = [{"name": f"t{number}", "pauses": [pause]} for number in range(6)]
+    rows.append({"name": "free", "pauses": []})
+
+    assert _pauses(rows) == [f"6 targets: {pause['why']}"]
+    assert _pauses(rows[:2]) == [f"t0, t1: {pause['why']}"]

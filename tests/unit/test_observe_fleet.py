@@ -14,6 +14,7 @@ from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Counts, Ended, EndedBy, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
+from rotator.core.usage_rules import Sighting
 from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
 from rotator.observe.needs import Need
 from rotator.observe.target_words import FILTERS, ORPHAN, STATES, has_a_word, words
@@ -22,6 +23,7 @@ from rotator.testing import FakeClock
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOMENT = timedelta(seconds=1)
 HOLDS = (None, *(Hold(reason, "why") for reason in HoldReason))
+SEEN = Sighting(FakeClock().now(), in_use=True, evidence="provider: registered")
 FREEZES = (
     Freezes(),
     Freezes((Freeze(HoldReason.PAUSED, FakeClock().now(), "why", Extent.CHANGES),)),
@@ -53,7 +55,9 @@ def any_state(draw: random.Random, name: str, now: datetime) -> TargetState:
         name,
         published=draw.choice([None, replace(OLD, made_at=made)]),
         attempt=draw.choice([None, None, replace(ATTEMPT, started_at=moment())]),
-        ledger=tuple(replace(ENTRY, disable_at=moment()) for _ in range(draw.randint(0, 3))),
+        ledger=tuple(
+            replace(ENTRY, disable_at=moment(), sighting=draw.choice([None, SEEN])) for _ in range(draw.randint(0, 3))
+        ),
         ended=tuple(Ended(OLD, EndedBy.DISABLED, now, accepted=draw.randint(0, 1)) for _ in range(draw.randint(0, 2))),
         last_rotation=draw.choice([None, moment()]),
         next_rotation=draw.choice([None, moment()]),
@@ -107,6 +111,12 @@ def test_sums_that_are_kept_are_those_that_are_made_anew(seed):
         (Need.OVERDUE, TARGET, TargetState("office", last_rotation=FakeClock().now()), 90 * DAY),
         (Need.FIRST_LATE, TARGET, TargetState("office", next_rotation=FakeClock().now()), DAY),
         (Need.STAYS_OPEN, TARGET, TargetState("office", attempt=replace(ATTEMPT, started_at=FakeClock().now())), HOUR),
+        (
+            Need.IN_USE,
+            TARGET,
+            replace(PUBLISHED, ledger=(replace(ENTRY, disable_at=FakeClock().now(), sighting=SEEN),)),
+            HOUR,
+        ),
         (
             Need.RETIREMENT_OVERDUE,
             TARGET,

@@ -143,6 +143,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_attempt_open_timestamp_seconds", ("phone",)): stamp,
         ("rotator_last_look_timestamp_seconds", ("phone",)): stamp,
         ("rotator_ledger_credentials", ("phone", "waiting")): 2,
+        ("rotator_ledger_credentials", ("phone", "in_use")): 0,
         ("rotator_ledger_credentials", ("phone", "disabled")): 1,
         ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,

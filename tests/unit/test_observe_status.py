@@ -164,6 +164,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
                 "undo_until": (NOW + 8 * DAY).isoformat(),
                 "undo_refused": None,
                 "overdue": False,
+                "usage": None,
                 "failures": 2,
                 "note": "active calls",
             }

@@ -19,12 +19,14 @@ from rotator.settings import (
     Settings,
     account_checks,
     audit_checks,
+    grace_checks,
     http_checks,
     limit_checks,
     policy_checks,
     selection_checks,
     strength,
     target_checks,
+    usage_checks,
 )
 from rotator.settings.checks import CHECKS, all_findings
 from rotator.settings.document import parse
@@ -189,11 +191,13 @@ def test_every_check_is_run_once():
         for module in (
             account_checks,
             audit_checks,
+            grace_checks,
             http_checks,
-            limit_checks,
             policy_checks,
             selection_checks,
             target_checks,
+            usage_checks,
+            limit_checks,
         )
         for name, check in vars(module).items()
         if not name.startswith("_") and getattr(check, "__module__", "") == module.__name__

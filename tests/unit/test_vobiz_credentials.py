@@ -437,10 +437,19 @@ def test_set_password_whose_answer_is_of_something_else_is_unknown(body):
 @pytest.mark.parametrize("body", OTHER_SUCCESSES)
 @pytest.mark.parametrize("method", ["set_password", "enable"])
 def test_a_success_that_shows_nothing_of_the_credential_is_read_back(method, body):
-    """The proof shows which password is in force; without an end to it `in-place` kept devices out for good."""
-    provider, network = vobiz(answers_in_turn(answer(200, body), listing(trunk_json())))
+    """It is sent again, and `updated_at` shows whether it was carried out; `in-place` kept devices out for good."""
+    looks = [listing(trunk_json(updated_at=f"2026-01-01T00:00:0{second}Z")) for second in (0, 0, 1)]
+    before = looks[method == "set_password" : -1]
+    provider, network = vobiz(answers_in_turn(answer(200, body), *before, answer(200, body), looks[-1]))
     assert getattr(provider, method)(credential()).value.password == credential().password
-    assert [request.method for request in network.sent] == ["PUT", "GET"]
+    assert [request.method for request in network.sent if request.method == "PUT"] == ["PUT", "PUT"]
+
+
+@pytest.mark.parametrize("updated", ["2026-01-01T00:00:00Z", None])
+def test_a_success_after_which_nothing_was_updated_is_unknown(updated):
+    look = listing(trunk_json(updated_at=updated))
+    provider, _ = vobiz(answers_in_turn(answer(204), look, answer(204), look))
+    assert isinstance(provider.set_password(credential()), Unknown)
 
 
 def test_what_cannot_be_read_back_stays_unknown():

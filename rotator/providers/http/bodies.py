@@ -65,10 +65,8 @@ class LongList:
         self._broken = False
         self._body: dict[str, Any] = {}
         self._key, self._take = key, take
-        sinks = {f"{key}.item": self._entry} | {name: self._keeper(name) for name in fields}
-        # First: the others name the place of every value, which takes the square of the depth.
-        depth = ijson.basic_parse_coro(_DepthCheck())
-        self._parsers = [depth] + [ijson.items_coro(_Taker(sink), path, use_float=True) for path, sink in sinks.items()]
+        self._sinks = {f"{key}.item": self._entry} | {name: self._keeper(name) for name in fields}
+        self._parsers: list[Any] = []  # made for a body that is too large to be read as a whole
 
     def feed(self, chunk: bytes) -> bool:
         """See `BodyReader`."""
@@ -101,6 +99,12 @@ class LongList:
         """Parses the next bytes; none mean the end. The parser's errors quote the body, so they are not kept."""
         if self._broken:
             return
+        if not self._parsers:
+            # First: the others name the place of every value, which takes the square of the depth.
+            self._parsers = [ijson.basic_parse_coro(_DepthCheck())]
+            self._parsers += [
+                ijson.items_coro(_Taker(take), path, use_float=True) for path, take in self._sinks.items()
+            ]
         try:
             for parser in self._parsers:
                 if chunk:

@@ -122,6 +122,7 @@ class HttpCall:
         return _conclusion(request, tries)
 
     def _retrying(self, request: HttpRequest) -> Retrying:
+        """Returns what tries a request again. Made only for that: it costs more than reading most answers."""
         return Retrying(
             retry=retry_if_result(lambda tried: _worth_repeating(request, tried)),
             wait=_wait,

@@ -210,7 +210,7 @@ class Http:
             _url(f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else "")),
             content=_content(request),
             headers=self._headers(request),
-            extensions={"timeout": self._timeouts(deadline).as_dict()},
+            extensions={"timeout": self._timeouts(deadline)},
         )
 
     def _headers(self, request: HttpRequest) -> dict[str, str]:
@@ -223,11 +223,11 @@ class Http:
         secret = {**self._options.headers, **request.headers}
         return headers | {name: value.reveal() for name, value in secret.items()}
 
-    def _timeouts(self, deadline: float) -> httpx.Timeout:
+    def _timeouts(self, deadline: float) -> dict[str, float]:
+        """Returns what httpx's transports read from a request."""
         of, left = self._options.timeouts, max(deadline - self.clock.monotonic(), 0.001)
-        return httpx.Timeout(
-            connect=min(of.connect, left), read=min(of.read, left), write=min(of.write, left), pool=min(of.pool, left)
-        )
+        each = {"connect": of.connect, "read": of.read, "write": of.write, "pool": of.pool}
+        return {name: min(seconds, left) for name, seconds in each.items()}
 
     def _read(self, response: httpx.Response, body: BodyReader, deadline: float) -> bool:
         """Reads the whole body; False if it is too large."""
@@ -268,7 +268,7 @@ def _revealed(value: Any) -> Any:
 
 def _checked_url(options: HttpOptions) -> str:
     try:
-        url = httpx.URL(options.base_url)
+        url = _url(options.base_url)
     except (httpx.InvalidURL, TypeError):
         raise ValueError("the base URL is not a URL: write it as https://host or https://host:port/path") from None
     if url.scheme not in ("http", "https") or not url.host or url.port == 0 or (url.port or 1) > 65535:

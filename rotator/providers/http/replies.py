@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
@@ -45,14 +45,16 @@ class HttpReply:
 
 def parse(status: int, content: bytes, headers: Mapping[str, str], now: datetime) -> HttpReply:
     """Parses an answer. Never raises."""
-    reply = HttpReply(status, after=wait_asked_for(status, headers, now), pause=_pause(status, headers, now))
+    after, pause = wait_asked_for(status, headers, now), _pause(status, headers, now)
     if not content.strip():
-        return reply
+        return HttpReply(status, after=after, pause=pause)
     try:
         body = json.loads(content, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):  # not text, or not JSON
-        return replace(reply, readable=False)
-    return replace(reply, readable=False) if is_too_deep(body) else replace(reply, body=body)
+        return HttpReply(status, readable=False, after=after, pause=pause)
+    if is_too_deep(body):
+        return HttpReply(status, readable=False, after=after, pause=pause)
+    return HttpReply(status, body, after=after, pause=pause)
 
 
 def _pause(status: int, headers: Mapping[str, str], now: datetime) -> timedelta | None:
@@ -88,6 +90,8 @@ def wait_asked_for(status: int, headers: Mapping[str, str], now: datetime) -> ti
 
 def _wait(text: str, now: datetime) -> timedelta | None:
     """Reads seconds or a date; None if it is neither."""
+    if not text:  # as nearly always
+        return None
     if _SECONDS.fullmatch(text):
         return timedelta(seconds=int(text))
     try:

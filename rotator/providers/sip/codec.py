@@ -148,13 +148,14 @@ def parameters(text: str) -> dict[str, str]:
         equals = _EQUALS.match(text, at)
         if equals is not None:
             at = equals.end()
-            value = (_QUOTED if text.startswith('"', at) else _BARE).match(text, at)
-            if value is None and text.startswith('"', at):
+            quoted = text.startswith('"', at)
+            value = (_QUOTED if quoted else _BARE).match(text, at)
+            if value is None and quoted:
                 break
             if value is not None:
                 at = value.end()
-                given = value[0] if value.lastindex is None else re.sub(r"\\(.)", r"\1", value[1])
-                pairs.setdefault(name[0].lower(), given)
+                given = value[1] if quoted else value[0]
+                pairs.setdefault(name[0].lower(), re.sub(r"\\(.)", r"\1", given) if quoted and "\\" in given else given)
         name = _NAME.search(text, at)
     return pairs
 

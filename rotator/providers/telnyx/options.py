@@ -1,6 +1,7 @@
 """The options of a Telnyx account, for telephony credentials and for credential connections."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from rotator.core.secret import Secret
 from rotator.fields.network import HostName, HostPort, Registrar, Url
 from rotator.fields.references import AnySecret
 from rotator.fields.text import UrlSegment
+from rotator.fields.times import Duration
 from rotator.providers.options import SipAccountOptions, one_way
 
 TAKEN_ON_TRUST = "shown again with the password that Telnyx made itself, and not expired"
@@ -41,6 +43,10 @@ class TelnyxBaseOptions(SipAccountOptions):
     registrar: Registrar | None = None
     """Host and port of the SIP registrar that proves a new password by a REGISTER; default port 5061 of `domain` (5060
     without TLS). `off` trusts Telnyx's API instead: it shows the password that it made itself, and nothing tries it."""
+
+    registration: Duration = timedelta(hours=1)
+    """How long a registration of a device lasts, as the registrar grants it (Expires): until then a device need not log
+    in again. Default 1h, which Telnyx grants to a device that asks for no other."""
 
     @property
     def devices_host(self) -> str:

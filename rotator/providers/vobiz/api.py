@@ -40,6 +40,7 @@ class VobizRecord:
     username: str
     enabled: bool = True
     realm: str = ""
+    updated: str = ""  # as it is shown; empty: it is not
 
     def credential(self, account: str) -> Credential:
         """Returns the credential that it describes, without a password."""
@@ -72,7 +73,9 @@ def read_object(body: Any, resource: VobizResource) -> VobizRecord | None:
     if resource.switchable and not isinstance(enabled, bool):
         return None
     named = realm if isinstance(realm, str) and len(realm) <= _LONGEST_NAME and _REALM.fullmatch(realm) else ""
-    return VobizRecord(identity, username, bool(enabled) if resource.switchable else True, named)
+    updated = body.get("updated_at")
+    moment = updated if isinstance(updated, str) and len(updated) <= _LONGEST_NAME else ""
+    return VobizRecord(identity, username, bool(enabled) if resource.switchable else True, named, moment)
 
 
 def read_id(value: Any) -> str | None:

@@ -99,9 +99,7 @@ class VobizCredentials(SipCredentialKind):
             return reply
         changed = self._object(reply, credential)
         if changed is None:
-            shown = (
-                self._shown(call, credential) if _says_nothing(reply.body, credential) else _of_something_else(reply)
-            )
+            shown = self._sent_again(call, "set_password", credential, {"password": credential.password}, reply)
             if not isinstance(shown, Done):
                 return shown
             changed = shown.value
@@ -241,15 +239,34 @@ class VobizCredentials(SipCredentialKind):
         shown = self._shown(call, credential)
         if isinstance(shown, Done) and shown.value.enabled is not on:
             return Refused(Refusal.UNSUPPORTED, "the provider accepted the request and ignored it")
-        # It says nothing about a password that was sent along.
-        evident = answered is not None or not on or _says_nothing(reply.body, credential)
-        return shown if evident or not isinstance(shown, Done) else _of_something_else(reply)
+        if answered is not None or "password" not in body or not on or not isinstance(shown, Done):
+            return shown
+        return self._sent_again(call, "enable", credential, body, reply)
+
+    def _sent_again(
+        self, call: HttpCall, verb: str, credential: Credential, body: Mapping[str, Any], said: HttpReply
+    ) -> Answer[VobizRecord]:
+        """Sends a password once more after a success that does not show the credential, between two looks.
+
+        No page has such an answer. `updated_at`, which changes with each update, shows whether it was carried out.
+        """
+        if not _says_nothing(said.body, credential):
+            return _of_something_else(said)
+        before = self._shown(call, credential)
+        if not isinstance(before, Done):
+            return before
+        reply = self._put(call, verb, credential, body)
+        if not isinstance(reply, HttpReply):
+            return reply
+        answered = self._object(reply, credential)
+        after = Done(answered) if answered is not None else self._shown(call, credential)
+        if not isinstance(after, Done) or answered is not None:
+            return after
+        carried_out = after.value.updated not in ("", before.value.updated)
+        return after if carried_out and _says_nothing(reply.body, credential) else _of_something_else(reply)
 
     def _shown(self, call: HttpCall, credential: Credential) -> Answer[VobizRecord]:
-        """Reads the credential after a success that does not show it (undocumented).
-
-        A password that was sent along is taken for set, as by the 202 of an Endpoint: the proof shows whether it is.
-        """
+        """Reads the credential after a success that does not show it."""
         shown = self._listing.find(call, credential)
         if not isinstance(shown, Done):
             return unconfirmed("the provider reported success, but the change could not be read back", shown)

@@ -18,6 +18,7 @@ DESCRIPTIONS = (
             "generate": "username and password are always those that were chosen here",
             "expire": NO_END,
             "prove": "there is nothing to log in to with a user's password",
+            "usage": "it keeps no record of who uses a door",
             "pages": "the listing is one piece",
             "in use": "no call holds a credential",
         },

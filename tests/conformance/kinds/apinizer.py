@@ -39,6 +39,7 @@ DESCRIPTIONS = (
         gaps={
             "generate": "username and password are always those that were chosen here",
             "expire": "setting `expireDate` needs the full update, which would set a password during the overlap",
+            "usage": "nobody is logged in: each request has the password",
             "pages": "the listing is one piece",
             "in use": "no call holds a credential",
         },

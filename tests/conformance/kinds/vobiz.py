@@ -17,7 +17,11 @@ DESCRIPTIONS = (
         simulate=lambda account, clock: VobizApi([account], clock),
         options={"auth_id": "MA_DEMO", "auth_token": API_KEY},
         path="/api/v1/Account/MA_DEMO/",
-        gaps={"generate": "username and password are always those that were chosen here", "expire": NO_END},
+        gaps={
+            "generate": "username and password are always those that were chosen here",
+            "expire": NO_END,
+            "usage": "no page shows who uses a trunk credential, and trunks do not register",
+        },
         page=100,
         in_use={"delete_during_call": "conflict"},
         strategies=("replace", "alternating", "in-place"),

@@ -8,7 +8,9 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -21,9 +23,17 @@ from rendered_chart import CHART, of_kind, rendered
 from running_endpoint import RunningEndpoint
 from test_alerts import SERIES, promtool
 
+from rotator.core.answers import Answer, Done, Unknown
+from rotator.core.model import Credential
 from rotator.core.secret import Secret
+from rotator.core.usage_rules import Usage
+from rotator.daemon.clock import SystemClock
 from rotator.observe.catalogue import METRICS
+from rotator.ports import UsageQuestion
+from rotator.providers.http.client import Http, HttpOptions
+from rotator.providers.usage_sources import PrometheusSource
 from rotator.settings.http import TlsSettings
+from rotator.testing import NullMeter
 
 pytestmark = pytest.mark.ci
 
@@ -117,6 +127,44 @@ def prometheus(environment: DaemonEnvironment, tmp_path_factory: pytest.TempPath
         yield started
     finally:
         started.stop()
+
+
+class RegistrationExporter(BaseHTTPRequestHandler):
+    """Tells how many devices are registered with one username."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(b'sip_registrations{user="old01"} 2\n')
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_a_query_of_the_usage_check_is_answered_and_says_nothing_once_the_exporter_is_down(tmp_path: Path) -> None:
+    exporter = ThreadingHTTPServer(("127.0.0.1", 0), RegistrationExporter)
+    thread = Thread(target=exporter.serve_forever, daemon=True)
+    thread.start()
+    started = Prometheus(tmp_path, f"127.0.0.1:{exporter.server_port}", {}, metrics_path="/metrics")
+    # As the runbook writes it, but for the job.
+    query = 'sum(sip_registrations{user="{username}"}) or 0 * (up{job="rotator"} == 1)'
+    http = Http(HttpOptions("usage:pbx", started.url, {}, read_only=True), SystemClock(Event()), NullMeter())
+
+    def said(username: str) -> Answer[Usage]:
+        return PrometheusSource(http, query).ask(UsageQuestion("office", Credential("prod", username), None))
+
+    try:
+        eventually(lambda: said("old01") == Done(Usage(in_use=True, evidence="the query says 2")), "somebody is there")
+        assert said("new01") == Done(Usage(in_use=False, evidence="the query says 0"))
+        exporter.shutdown()
+        exporter.server_close()
+        eventually(lambda: said("old01") == Unknown("the result of the query is empty, which is no zero"), "no answer")
+        assert isinstance(said("new01"), Unknown)
+    finally:
+        http.close()
+        started.stop()
+        thread.join(10)
 
 
 def test_a_protected_endpoint_is_scraped_as_the_documentation_says(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 import json
 import stat
+from dataclasses import replace
 
 from command_runner import DAY, OFFICE, create_credentials
 from daemon_environment import TOKEN
+
+from rotator.core.evidence import CREATES, AssumptionResult, Shown
 
 
 def usernames(environment) -> set[str]:
@@ -77,6 +80,31 @@ def test_the_table_has_a_line_for_each_assumption_and_strategy(environment, run_
     assert printed.code == 0, printed.err
     assert "the API key is accepted" in printed.out
     assert "replace: unproved, since nothing was tried there yet" in printed.out
+
+
+def test_a_plan_warns_until_a_check_has_proved_the_strategy(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    assert "replace is unproved at vobiz: nothing was tried there yet" in run_command("plan", "office").out
+    assert run_command("check-provider", "vobiz", "--write", "--yes").code == 0
+    printed = run_command("plan", "office")
+    assert printed.code == 0
+    assert "proved at vobiz" not in printed.out
+
+
+def test_a_rotation_by_a_disproved_strategy_is_held_with_the_command_that_ends_it(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    assert run_command("check-provider", "vobiz").code == 0
+    store, key = environment.vault.store, evidence_key(environment)
+    evidence = store.read_evidence(key)
+    broken = AssumptionResult(CREATES.key, CREATES.text, Shown.DOES_NOT, "POST 403", evidence.checked_at)
+    store.write_evidence(key, replace(evidence.with_results([broken], []), version=evidence.version + 1))
+    held = run_command("rotate", "office", "-o", "json")
+    assert held.code == 1
+    assert "it does not hold that a credential can be created: POST 403" in held.row("office")["message"]
+    assert "rotator check-provider vobiz --write" in held.row("office")["message"]
+    assert usernames(environment) == {"office"}
 
 
 def test_an_unknown_account_and_options_that_do_not_fit_are_refused(environment, run_command):

@@ -86,7 +86,7 @@ def test_dropping_an_undo_is_no_failure_and_dropping_a_rotation_is():
 def test_a_due_time_is_drawn_from_the_last_rotation_or_at_once():
     assert advance.after_draw(TargetState("office"), TARGET, NOW, 0.5).next_rotation == NOW
     state = advance.after_draw(TargetState("office", last_rotation=NOW - DAY), TARGET, NOW, 0.0)
-    assert (state.next_rotation, state.scheduled_by) == (NOW + 89 * DAY, TARGET.schedule_key)
+    assert (state.next_rotation, state.scheduled_by) == (NOW + 89 * DAY, TARGET.policy.schedule_key)
 
 
 def test_dropping_an_undo_says_why_and_changes_nothing_else():
@@ -175,6 +175,6 @@ def test_the_first_due_time_is_now_or_spread_over_the_next_window():
     windowed = replace(TARGET, policy=replace(POLICY, window=Window("0 2 * * *", HOUR)))
     drawn = advance.after_draw(TargetState("office"), windowed, NOW, 0.5)
     assert drawn.next_rotation == datetime(2026, 1, 6, 2, 30, tzinfo=UTC)
-    assert (drawn.last_rotation, drawn.scheduled_by) == (None, windowed.schedule_key)
+    assert (drawn.last_rotation, drawn.scheduled_by) == (None, windowed.policy.schedule_key)
     late = TargetState("office", last_rotation=NOW - DAY)
     assert advance.after_draw(late, windowed, NOW, 0.5).next_rotation == datetime(2026, 3, 30, 2, 30, tzinfo=UTC)

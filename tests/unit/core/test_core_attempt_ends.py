@@ -202,7 +202,7 @@ def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_r
         published_since=LATER,
         last_rotation=LATER,
         next_rotation=LATER + 90 * DAY * 0.95,
-        scheduled_by=TARGET.schedule_key,
+        scheduled_by=TARGET.policy.schedule_key,
         path="sip/office",
         counts=Counts(succeeded=1, seconds=60.0),
         verification=Verification(NOW, accepted=True),
@@ -214,7 +214,7 @@ def test_the_next_rotation_is_drawn_within_the_window():
     state = closed(windowed, fraction=0.5)
     assert (state.next_rotation, state.scheduled_by) == (
         datetime(2026, 3, 31, 2, 30, tzinfo=UTC),
-        windowed.schedule_key,
+        windowed.policy.schedule_key,
     )
 
 

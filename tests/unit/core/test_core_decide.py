@@ -58,6 +58,7 @@ from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Pur
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
 from rotator.core.staging import stage
+from rotator.core.strategy_evidence import Standing, StrategyEvidence
 from rotator.core.usage_rules import AfterExtension, Sighting, UsageRules
 from rotator.testing import CHOSEN, GENERATED
 
@@ -96,6 +97,14 @@ HOLDS = {
     HoldReason.PROVING: facts(IN_PLACE, state_request=REQUEST, proving_accounts=frozenset({"fake"})),
     HoldReason.CANARY_FAILED: facts(
         state_next_rotation=None, canary=CanaryVerdict(CanaryResult.FAILED, "lobby", "it is not accepted")
+    ),
+    HoldReason.STRATEGY_DISPROVED: facts(
+        state_request=REQUEST,
+        evidence=StrategyEvidence(Standing.DISPROVED, "it does not hold that a password can be set"),
+    ),
+    HoldReason.STRATEGY_UNPROVED: facts(
+        state_request=REQUEST,
+        evidence=StrategyEvidence(Standing.UNPROVED, "nothing was tried there yet", required=True),
     ),
     HoldReason.WAITING_FOR_CANARY: facts(
         state_next_rotation=None, canary=CanaryVerdict(CanaryResult.WAITING, "lobby", "it was not rotated yet")

@@ -256,6 +256,15 @@ def test_what_a_person_ends_has_ended_whatever_the_clocks_say():
         assert not freezes(TARGET, pauses, Clocks(clock, NOW)).in_force
 
 
+def test_a_pause_that_was_ended_by_a_clock_that_was_ahead_does_not_draw_again_and_again():
+    """What is drawn now would lie before that moment, whatever is drawn."""
+    pauses = Pauses().with_pause(FLEET, NOW).without(Scope(), NOW + 40 * DAY)
+    assert freezes(TARGET, pauses, Clocks(NOW, NOW)) == Freezes()
+
+    due = facts(state_next_rotation=NOW, freezes=freezes(TARGET, pauses, Clocks(NOW, NOW)))
+    assert isinstance(decide(due), do.Stage)
+
+
 def test_a_pause_that_has_ended_is_kept_for_a_while_and_then_dropped():
     """What came due under it is spread by it."""
     pauses = Pauses().with_pause(FLEET, NOW).without(Scope(), NOW + HOUR)

@@ -97,7 +97,7 @@ def test_a_target_that_is_configured_by_itself_is_not_selected():
 def test_what_a_rotation_creates_is_no_target_of_its_own(place):
     """Its username matches; the state document of the target that it was made for names it."""
     target = AGENTS.target("agent01")
-    made = new_username(target, lambda characters: characters[7])
+    made = new_username(target, lambda characters, length: characters[7] * length)
     staged = Attempt(
         "a", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, Credential("prod", made), None, NOW, "schedule", ""
     )
@@ -115,7 +115,7 @@ def test_what_a_rotation_creates_is_no_target_of_its_own(place):
 def test_what_was_made_for_a_target_without_a_username_is_made_from_its_name():
     """Telnyx's telephony credentials have none in the configuration."""
     target = replace(AGENTS.target("x"), name="agent-9", usernames=())
-    made = new_username(target, lambda characters: characters[7])
+    made = new_username(target, lambda characters, length: characters[7] * length)
 
     found = judge([AGENTS], listed(made), known(target, agent_9=state(target, made)))
 
@@ -134,7 +134,7 @@ def test_only_replace_makes_usernames():
 def test_what_may_be_rotators_own_waits_for_the_next_listing():
     """Rotator may have deleted it since it was listed; and a document that cannot be read says nothing, ever."""
     target = AGENTS.target("agent01")
-    made = new_username(target, lambda characters: characters[7])
+    made = new_username(target, lambda characters, length: characters[7] * length)
     other = {"sel_agent01": state(target, "agent01")}
     seen_before = frozenset({made})
 

@@ -206,7 +206,7 @@ def test_a_sighting_says_who_said_what_and_when_somebody_was_last_seen():
 
 
 def test_what_is_known_of_its_users_says_how_long_an_overlap_lasts():
-    assert extended_until(ASKING.policy, ENTRY) == ENTRY.disable_at, "not asked yet"
-    assert extended_until(ASKING.policy, replace(ENTRY, sighting=NOBODY)) == ENTRY.disable_at
-    assert extended_until(ASKING.policy, replace(ENTRY, sighting=SOMEBODY)) == ENTRY.disable_at + 3 * DAY
-    assert extended_until(POLICY, replace(ENTRY, sighting=SOMEBODY)) == ENTRY.disable_at
+    assert extended_until(RULES, ENTRY) == ENTRY.disable_at, "not asked yet"
+    assert extended_until(RULES, replace(ENTRY, sighting=NOBODY)) == ENTRY.disable_at
+    assert extended_until(RULES, replace(ENTRY, sighting=SOMEBODY)) == ENTRY.disable_at + 3 * DAY
+    assert extended_until(None, replace(ENTRY, sighting=SOMEBODY)) == ENTRY.disable_at

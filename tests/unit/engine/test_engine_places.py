@@ -309,3 +309,14 @@ def test_an_account_whose_pace_allows_nothing_for_long_begins_nothing():
     assert world.state.attempt is None
     world.request(engine, compromised=True)  # goes ahead of every queue
     assert engine.look(world.target).outcome is Outcome.ROTATED
+
+
+def test_a_target_that_was_retired_no_longer_counts_as_refused():
+    """It never sets a password again, so none of its passwords is ever proved."""
+    throttles = new_throttles()
+    for number in range(5):
+        throttles.note_unaccepted(f"target-{number}", "fake")
+    note(throttles, "target-0", None)
+    assert is_refused(throttles)
+    throttles.note_attempt("target-0", TargetState("target-0", retired_at=CLOCK.now()), CHOSEN, CLOCK.now())
+    assert not is_refused(throttles)

@@ -107,6 +107,7 @@ def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("ledger", '{"hidden-value": 1}', "field ledger: expected tuple"),
         ("ledger", "hidden-value", "field ledger: expected tuple"),
         ("ledger", "[" * 100_000, "field ledger: expected tuple"),
+        ("former_paths", f"[{' ' * 2 * 1024 * 1024}]", "field former_paths: expected tuple"),
         ("counts.seconds", "hidden-value", "field counts.seconds: expected float"),
         ("counts.seconds", 10**400, "field counts.seconds: expected float"),
         ("counts", "hidden-value", "field counts: expected Counts"),

@@ -43,7 +43,7 @@ class TelnyxApi(SimulatedApi[TelnyxReadings]):
         return dict(zip(names, self.accounts, strict=True))
 
     def call(self) -> tuple[str, str]:
-        """Returns the account's name and the verb: `create`, `list`, `get`, `update` or `delete`."""
+        """Returns the account's name and the verb: `create`, `list`, `get`, `update`, `delete` or `usage`."""
         account = self._authenticated()
         return account.name if account is not None else "", verb()
 
@@ -56,6 +56,7 @@ class TelnyxApi(SimulatedApi[TelnyxReadings]):
             ("GET", "telephony_credentials/<identity>", "get_credential", self._get),
             ("PATCH", "telephony_credentials/<identity>", "update_credential", self._update),
             ("DELETE", "telephony_credentials/<identity>", "delete_credential", self._delete),
+            ("GET", "sip_registration_status", "usage_registration", self._registration),
         )
         for method, path, name, view in (*own, *connections.ConnectionRoutes(self._responses).routes()):
             routes.add_url_rule(f"/v2/{path}", name, self._with_account(view), methods=[method])
@@ -143,6 +144,32 @@ class TelnyxApi(SimulatedApi[TelnyxReadings]):
         except CredentialInUse:
             return self._responses.error(409, None)
         return self._responses.data(200, item)
+
+    def _registration(self, account: SimulatedAccount) -> Response:
+        """Says whether a device is registered, without an envelope (Check SIP registration status)."""
+        kinds = {"telephony_credential": KIND, "sip_credential_connection": connections.KIND}
+        kind, username = kinds.get(request.args.get("credential_type", "")), request.args.get("username", "")
+        if kind is None or not username:
+            return self._responses.error(400, None, "credential_type and username are required")
+        known = [one for one in account.credentials(kind) if one.username == username]
+        bound = account.bindings(username) if known and known[0].enabled else ()
+        if not known or (not bound and self.readings.unregistered_as == "not found"):
+            return self._responses.error(404, None)
+        connection = str(known[0].extra.get("connection_id", known[0].id))
+        answer: dict[str, Any] = {
+            "connection_id": connection,
+            "connection_name": connection,
+            "credential_type": request.args["credential_type"],
+            "credential_username": username,
+            "registered": bool(bound),
+            "sip_registration_status": "registered" if bound else self._unregistered(),
+            "last_registration_response": "200 OK" if bound else None,
+            "sip_registration_details": {"expires": 3600, "transport": "TLS"} if bound else None,
+        }
+        return self._responses.json(200, answer)
+
+    def _unregistered(self) -> str:
+        return "unknown" if self.readings.unregistered_as == "unknown" else "unregistering"
 
     def _problem(self, account: SimulatedAccount, body: Mapping[str, Any]) -> str | None:
         """Returns why a body is refused; None if it is accepted."""

@@ -68,6 +68,8 @@ class TelnyxReadings:
     """The effect of an `expires_at` in the past. Not documented."""
     expired_update: Literal["object", "list"] = "object"
     """`errors` in the 422 for an update of an expired credential: an object, as documented, or a list."""
+    unregistered_as: Literal["not registered", "unknown", "not found"] = "not registered"
+    """What `GET /sip_registration_status` says of a credential that no device is registered with. Not documented."""
     delete_in_use: bool = False
     """True: a credential with active calls is not deleted (10021). Not documented."""
 

@@ -10,7 +10,7 @@ from flask import Response, request
 
 from rotator.core.secret import Secret
 from rotator_simulator.account import NotFound, SimulatedAccount, SimulatedCredential, UsernameTaken
-from rotator_simulator.providers.vobiz.common import VobizResponses, stamp
+from rotator_simulator.providers.vobiz.common import VobizResponses
 from rotator_simulator.simulated_api import View
 
 KIND = "endpoint"
@@ -124,14 +124,13 @@ def _as_json(account: SimulatedAccount, credential: SimulatedCredential) -> dict
     item: dict[str, Any] = {
         "endpoint_id": credential.id,
         "username": credential.username,
-        "alias": credential.extra.get("alias"),
-        "application": credential.extra.get("application"),
-        "domain": "registrar.vobiz.ai",
+        "alias": str(credential.extra.get("alias") or credential.username),
+        "application": str(credential.extra.get("application") or ""),
+        "resource_uri": f"/v1/Account/{account.name}/Endpoint/{credential.id}/",
         "sip_uri": f"sip:{credential.username}@registrar.vobiz.ai",
-        "created_at": stamp(credential.created),
         "sip_registered": "false",  # text, not a boolean
+        "sub_account": None,
     }
-    item |= {name: credential.extra.get(name, True) for name in ("allow_voice", "allow_message", "allow_video")}
     for binding in account.bindings(credential.username)[-1:]:
         item |= {"sip_registered": "true", "sip_contact": binding.contact, "sip_user_agent": binding.agent}
     return item

@@ -1,0 +1,53 @@
+"""What checks have shown of each account, as rotations ask for it."""
+
+from collections.abc import Collection, Mapping
+from threading import Lock
+
+from rotator.core.evidence import AccountEvidence
+from rotator.core.model import Capabilities, Target
+from rotator.core.strategy_evidence import StrategyEvidence, judge
+from rotator.ports import Clock, Store, StoreError
+
+_READ_EVERY = 60.0  # seconds: so soon does a daemon know of a check
+
+
+class KnownEvidence:
+    """Reads the evidence documents, each once a minute. Thread-safe."""
+
+    def __init__(
+        self, store: Store, clock: Clock, keys: Mapping[str, str], required: Collection[str] = frozenset()
+    ) -> None:
+        """Prepares without a request.
+
+        Args:
+            keys: the name of each account's document, by the account's name in the configuration.
+            required: the accounts at which nothing begins that is not proved.
+        """
+        self._store, self._clock, self._keys, self._required = store, clock, keys, frozenset(required)
+        self._lock = Lock()
+        self._known: dict[str, tuple[float, AccountEvidence]] = {}
+
+    def of(self, target: Target, capabilities: Mapping[str, Capabilities]) -> StrategyEvidence | None:
+        """Returns what is known of a target's strategy at its account; None: the account is not configured.
+
+        Raises StoreError, if what is required to be known was never read.
+        """
+        key, can = self._keys.get(target.account), capabilities.get(target.account)
+        if key is None or can is None:
+            return None
+        required = target.account in self._required
+        return judge(target.strategy, can, self._evidence(key, required=required), required=required)
+
+    def _evidence(self, key: str, *, required: bool) -> AccountEvidence:
+        with self._lock:
+            read_at, known = self._known.get(key, (None, AccountEvidence()))
+        if read_at is not None and self._clock.monotonic() - read_at < _READ_EVERY:
+            return known
+        try:
+            known = self._store.read_evidence(key)
+        except StoreError:  # what was known stays; nothing that is not required waits for it
+            if required and read_at is None:
+                raise
+        with self._lock:
+            self._known[key] = (self._clock.monotonic(), known)
+        return known

@@ -1,0 +1,84 @@
+"""What a check has shown of an account is known to every process within a minute."""
+
+from datetime import timedelta
+
+from core_facts import NOW
+from engine_harness import EngineHarness
+
+from rotator.core import evidence as known
+from rotator.core.evidence import AccountEvidence, AssumptionResult, Shown
+from rotator.core.holding import HoldReason
+from rotator.core.strategy_evidence import Standing
+from rotator.ports import StoreUnavailable
+
+KEY = "vobiz-abc"
+
+
+def harness_with(*results: tuple[known.Assumption, Shown]) -> EngineHarness:
+    harness = EngineHarness()
+    harness.evidence_keys = {"fake": KEY}
+    learn(harness, *results)
+    return harness
+
+
+def learn(harness: EngineHarness, *results: tuple[known.Assumption, Shown]) -> None:
+    made = tuple(AssumptionResult(one.key, one.text, shown, "POST 403", NOW) for one, shown in results)
+    harness.store.evidence[KEY] = AccountEvidence(1, made, written_at=NOW)
+
+
+def test_a_disproved_strategy_is_held_until_a_check_shows_otherwise():
+    harness = harness_with((known.CREATES, Shown.DOES_NOT))
+    engine = harness.engine()
+    held = engine.look(harness.target)
+    harness.clock.advance(timedelta(minutes=2))
+    held = engine.look(harness.target)
+    assert held.hold is not None
+    assert held.hold.reason is HoldReason.STRATEGY_DISPROVED
+    assert harness.provider.calls == []
+    learn(harness, (known.CREATES, Shown.HOLDS))
+    harness.clock.advance(timedelta(seconds=61))
+    harness.until_rotated(engine)
+    assert harness.published_works
+
+
+def test_what_is_not_required_waits_neither_for_a_check_nor_for_its_document():
+    harness = harness_with()
+    harness.until_rotated(harness.engine())
+    other = harness_with()
+    engine = other.engine()
+    other.store.failing.append(StoreUnavailable("sealed"))
+    assert engine.evidence(other.target).standing is Standing.UNPROVED
+
+
+def test_require_checked_begins_nothing_that_no_check_has_proved():
+    harness = harness_with()
+    harness.require_checked = {"fake"}
+    engine = harness.engine()
+    engine.look(harness.target)
+    harness.clock.advance(timedelta(minutes=2))
+    held = engine.look(harness.target)
+    assert held.hold is not None
+    assert held.hold.reason is HoldReason.STRATEGY_UNPROVED
+    needed = (known.CREATES, known.LOGS_IN, known.WRONG_REFUSED, known.DELETES)
+    learn(harness, *((one, Shown.HOLDS) for one in needed))
+    harness.clock.advance(timedelta(seconds=61))
+    harness.until_rotated(engine)
+
+
+def test_the_document_is_read_once_a_minute_for_all_targets_of_the_account():
+    harness = harness_with()
+    reads: list[str] = []
+    whole = harness.store.read_evidence
+
+    def counted(account: str) -> AccountEvidence:
+        reads.append(account)
+        return whole(account)
+
+    harness.store.read_evidence = counted
+    engine = harness.engine()
+    for _ in range(5):
+        engine.look(harness.target)
+    assert reads == [KEY]
+    harness.clock.advance(timedelta(seconds=61))
+    engine.look(harness.target)
+    assert reads == [KEY, KEY]
