@@ -21,6 +21,7 @@ from rotator.core.password_history import PasswordHistory
 from rotator.observe.period_report import emergencies_table, oldest_table, too_old_table
 from rotator.observe.report import (
     Report,
+    ReportRow,
     ReportTable,
     Requirement,
     Verdict,
@@ -31,6 +32,7 @@ from rotator.observe.report import (
 from rotator.observe.report_formats import as_csv, as_html, as_json, shown
 from rotator.observe.report_standards import ANSWERED
 
+_MOST_ROWS = 20  # of a table at a terminal: the formats for files have all
 _FORMATS = {"json": as_json, "csv": as_csv, "html": as_html}
 
 
@@ -173,18 +175,26 @@ def _day(text: str, part: time) -> datetime:
         raise CommandError(f"{text!r} is not a day: write it as 2026-01-31", Exit.USAGE) from None
 
 
+def _urgency(row: ReportRow) -> tuple[bool, bool, float]:
+    """Sorts what is over its limit before what is not known, and that before what is oldest."""
+    verdict, age = row.get("verdict"), row.get("age_seconds") or row.get("greatest_age_seconds") or 0.0
+    return verdict != Verdict.OVER, verdict in (Verdict.WITHIN, Verdict.NEAR), -age
+
+
 def _print(report: Report) -> None:
     for each in report.tables:
         print_lines(f"{each.title}:", "")
         if not each.rows:
             print_lines(each.empty, "")
             continue
-        # People look at what is wrong, and at what is oldest.
-        columns = [column for column in each.columns if any(row[column.key] is not None for row in each.rows)]
+        first = sorted(each.rows, key=_urgency)[:_MOST_ROWS]
+        columns = [column for column in each.columns if any(row[column.key] is not None for row in first)]
         rows = table(*(column.heading for column in columns))
-        for row in each.rows:
+        for row in first:
             rows.add_row(*(cell(shown(column, row[column.key])) for column in columns))
         print_table(rows)
+        if len(each.rows) > len(first):
+            print_lines(f"and {len(each.rows) - len(first):,} more: --output json, csv or html has all")
         print_lines("")
     for answer in report.answers:
         print_lines(safe(f"{answer.what}: {answer.answered_by}"))

@@ -16,7 +16,7 @@ from rotator.core.audit_words import AuditOutcome, AuditVerb
 
 _OPENS = frozenset({AuditVerb.PUBLISH, AuditVerb.CLOSE, AuditVerb.ADOPT, AuditVerb.ENABLE})
 _ENDS = frozenset({AuditVerb.DISABLE, AuditVerb.OVERWRITE, AuditVerb.DELETE, AuditVerb.EXPIRE})
-_OTHERS = frozenset({AuditVerb.LIFT_END, AuditVerb.RENAME, AuditVerb.REQUEST_ROTATION})
+_OTHERS = frozenset({AuditVerb.TRY_ENDED, AuditVerb.LIFT_END, AuditVerb.RENAME, AuditVerb.REQUEST_ROTATION})
 _CONCERNED = _OPENS | _ENDS | _OTHERS
 
 
@@ -92,25 +92,26 @@ class PasswordHistory:
         self.targets: dict[str, TargetHistory] = {}
         self.emergencies: list[Emergency] = []
         self._lives: dict[str, dict[_LifeKey, PasswordLife]] = {}  # what was accepted last, by target and credential
-        self._unknown_before: set[tuple[str, _LifeKey]] = set()  # published by an attempt that is not closed yet
+        self._unknown_before: dict[tuple[str, _LifeKey], datetime | None] = {}  # not closed yet: made when
+        self._reopened: set[tuple[str, _LifeKey]] = set()  # ended, and accepted all the same
         self._open: dict[str, list[Emergency]] = {}
         self._waiting: list[tuple[datetime, int, AuditRecord]] = []
-        self._number, self._released = count(), datetime.min.replace(tzinfo=begin.tzinfo)
+        self._number, self._judged_until = count(), datetime.min.replace(tzinfo=begin.tzinfo)
 
     def take(self, record: AuditRecord) -> None:
         """Takes one authentic record."""
         at = datetime.fromisoformat(record["time"])
         self.first = at if self.first is None else min(self.first, at)
         if record["verb"] in _CONCERNED and record["outcome"] != AuditOutcome.INTENDED:
-            self.late += at < self._released
+            self.late += at < self._judged_until
             kept = {name: record[name] for name in ("verb", "target", "outcome", "facts")}
             heappush(self._waiting, (at, next(self._number), kept))
 
     def release(self, until: datetime) -> None:
         """Judges what was recorded before `until`: nothing earlier is to come."""
-        self._released = max(self._released, until)
         while self._waiting and self._waiting[0][0] < until:
             at, _, record = heappop(self._waiting)
+            self._judged_until = max(self._judged_until, at)
             self._apply(at, record)
 
     def finish(self) -> None:
@@ -142,22 +143,28 @@ class PasswordHistory:
     def _apply(self, at: datetime, record: AuditRecord) -> None:
         verb, target, facts = record["verb"], record["target"], record["facts"]
         done = record["outcome"] == AuditOutcome.DONE
-        if verb == AuditVerb.RENAME and done:
+        if verb == AuditVerb.REQUEST_ROTATION:
+            self._asked(at, target, facts)
+        elif verb == AuditVerb.TRY_ENDED:
+            if record["outcome"] == AuditOutcome.REFUSED:
+                self._still_accepted(at, target, facts)
+        elif done and verb == AuditVerb.RENAME:
             self._rename(str(facts.get("renamed_from")), target)
-        elif verb == AuditVerb.REQUEST_ROTATION:
-            if facts.get("compromised"):
-                by, stated, reason = (str(facts.get(name) or "") for name in ("requested_by", "stated", "reason"))
-                self._open.setdefault(target, []).append(Emergency(target, at, by, stated, reason))
-        elif not facts.get("credential"):
-            return
-        elif verb in _OPENS:
-            if done:
-                self._accepted(at, target, facts, verb)
+        elif facts.get("credential") and (done or "gone" in facts):
+            self._change(at, target, facts, verb)
+
+    def _change(self, at: datetime, target: str, facts: AuditRecord, verb: str) -> None:
+        if verb in _OPENS:
+            self._accepted(at, target, facts, verb)
         elif verb == AuditVerb.LIFT_END or (verb == AuditVerb.EXPIRE and "gone" not in facts):
-            if done:
-                self._told_end(at, target, facts, verb)
-        elif done or "gone" in facts:
+            self._told_end(at, target, facts, verb)
+        else:
             self._ended(at, target, facts, verb)
+
+    def _asked(self, at: datetime, target: str, facts: AuditRecord) -> None:
+        if facts.get("compromised"):
+            by, stated, reason = (str(facts.get(name) or "") for name in ("requested_by", "stated", "reason"))
+            self._open.setdefault(target, []).append(Emergency(target, at, by, stated, reason))
 
     def _accepted(self, at: datetime, target: str, facts: AuditRecord, verb: str) -> None:
         lives, fresh, key = self._lives.setdefault(target, {}), _life(at, target, facts, at), _key(facts)
@@ -166,7 +173,7 @@ class PasswordHistory:
             if known is not None:  # it was set anew: the old one is refused
                 self._ends(known, at)
             else:
-                self._unknown_before.add((target, key))
+                self._unknown_before[target, key] = fresh.made_at
             lives[key] = fresh
         if verb == AuditVerb.CLOSE:
             self._of(target).rotations += self.begin <= at <= self.end
@@ -182,9 +189,9 @@ class PasswordHistory:
             before = _life(at, target, named | moments)
             if awaits != key:
                 lives[awaits] = before
-            elif (target, key) in self._unknown_before:
+            elif self._unknown_before.get((target, key), before.made_at) == lives[key].made_at:
                 self._ends(before, at)
-        self._unknown_before.discard((target, key))
+        self._unknown_before.pop((target, key), None)
         self._emergencies(target, lambda each: replace(each, published_at=each.published_at or at, awaits=awaits))
         if awaits == key:
             self._emergencies(target, lambda each: replace(each, ended_at=at))
@@ -196,14 +203,24 @@ class PasswordHistory:
 
     def _ended(self, at: datetime, target: str, facts: AuditRecord, verb: str) -> None:
         lives, key = self._lives.setdefault(target, {}), _key(facts)
-        # It was disabled before, and is deleted now: the record says since when it is refused.
-        at = _moment(facts.get("ended")) or at
+        if (target, key) not in self._reopened:
+            # If it was disabled before and is deleted now, the record says since when it is refused.
+            at = _moment(facts.get("ended")) or at
+        self._reopened.discard((target, key))
         life = lives.get(key) or _life(at, target, facts)
         self._ends(life, at)
         lives[key] = replace(life, accepted_until=life.accepted_until or at)
         if verb == AuditVerb.DELETE:
             del lives[key]
         self._emergencies(target, lambda each: replace(each, ended_at=at) if each.awaits == key else each)
+
+    def _still_accepted(self, at: datetime, target: str, facts: AuditRecord) -> None:
+        """Takes that a log-in worked with what had been ended."""
+        lives, fresh, key = self._lives.setdefault(target, {}), _life(at, target, facts), _key(facts)
+        known = lives.get(key, fresh)
+        if known.made_at == fresh.made_at:  # otherwise it was set anew
+            lives[key] = replace(known, accepted_until=None, told_end=None)
+            self._reopened.add((target, key))
 
     def _ends(self, life: PasswordLife, at: datetime) -> None:
         if life.accepted_until is None:
@@ -217,7 +234,8 @@ class PasswordHistory:
         if history.oldest is None or age > history.age:
             history.oldest, history.age = life, age
         if limit is not None and age > limit:
-            history.too_old.append(life)
+            same = [each for each in history.too_old if _is_same(each, life)]  # what was ended, and not believed
+            history.too_old = [*(each for each in history.too_old if each not in same), life]
 
     def _emergencies(self, target: str, change: Callable[[Emergency], Emergency]) -> None:
         changed = [change(each) for each in self._open.get(target, [])]
@@ -241,6 +259,10 @@ _LifeKey: TypeAlias = tuple[str, str]
 
 def _key(facts: AuditRecord) -> _LifeKey:
     return str(facts.get("account")), str(facts.get("credential"))
+
+
+def _is_same(one: PasswordLife, other: PasswordLife) -> bool:
+    return (one.account, one.credential, one.made_at) == (other.account, other.credential, other.made_at)
 
 
 def _moment(text: object) -> datetime | None:

@@ -4,7 +4,7 @@ Time passes only between two events and where a call waits, so that an idle year
 interleave inside an effect (`test_any_order` does that); they crash there, and answers are lost there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -25,7 +25,7 @@ from rotator.core.actions import Step
 from rotator.core.adoption import AdoptionImpossible
 from rotator.core.holding import Hold
 from rotator.core.left_over import left_over
-from rotator.core.model import Phase, Request, Strategy, Target
+from rotator.core.model import Phase, Policy, Request, Strategy, Target
 from rotator.core.removal import RemovalImpossible
 from rotator.engine import Engine, FormerNames, Look, Outcome
 from rotator.ports import StoreError
@@ -56,9 +56,11 @@ class HistoryLine:
 class FleetWorld:
     """Accounts, Vault, targets, processes and the queue."""
 
-    def __init__(self, seed: int, targets: int = 100, processes: int | None = None) -> None:
+    def __init__(
+        self, seed: int, targets: int = 100, processes: int | None = None, policies: Sequence[Policy] = POLICIES
+    ) -> None:
         rng = Random(f"{seed} world")
-        self.seed = seed
+        self.seed, self._policies = seed, policies
         self.lag = rng.choice((Propagation(), LAG))
         self.clock = FakeClock()
         self.judge = FleetJudge(self)
@@ -106,7 +108,7 @@ class FleetWorld:
             usernames = ()
         for username in usernames:
             home.person_creates(username, STANDING)
-        self.targets[name] = Target(name, account, strategy, usernames, f"sip/{name}", rng.choice(POLICIES))
+        self.targets[name] = Target(name, account, strategy, usernames, f"sip/{name}", rng.choice(self._policies))
         self.judge.begin(self.targets[name], usernames)
 
     # -- processes
