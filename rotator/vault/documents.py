@@ -133,8 +133,8 @@ def decode_pauses(document: Mapping[str, Any], version: int) -> Pauses:
         return Pauses(version, _converter.structure(document.get("pauses"), tuple[Pause, ...]))
     except BaseValidationError as error:
         problem, _, path = transform_error(error, "", _problem)[0].rpartition(" @ ")
-    except (TypeError, ValueError):
-        problem, path = "expected a list", ""
+    except TypeError:
+        problem, path = "expected a list as a text", ""
     raise StoreCorrupt(f"field pauses{path}: {problem}")
 
 
@@ -161,7 +161,7 @@ def decode_evidence(document: Mapping[str, Any], version: int) -> AccountEvidenc
 def _readable_results(text: Any) -> Iterable[AssumptionResult]:
     try:
         results = _decoded(text)
-    except (TypeError, ValueError):
+    except TypeError:
         return
     for one in results if isinstance(results, list) else ():
         with suppress(BaseValidationError, TypeError):
@@ -295,8 +295,8 @@ _converter.register_unstructure_hook_func(_are_many, _text_of_many)
 
 def _decoded(value: Any) -> Any:
     if len(_exactly(value, str)) > _LONGEST:
-        raise ValueError
+        raise TypeError
     try:
         return json.loads(value)
-    except RecursionError:
-        raise ValueError from None
+    except (ValueError, RecursionError):
+        raise TypeError from None

@@ -71,6 +71,7 @@ class CountedLife(Lifecycle):
         new = told - self._told
         self._told = told
         new.pop("look_up", None)  # of the token, once
+        new.pop("read_pauses", None)  # once a minute and after a ring, by what hears the bell, for all targets together
         reads = sum(number for operation, number in new.items() if operation.startswith("read_"))
         writes = sum(number for operation, number in new.items() if operation in _WRITES)
         provider, self.sent[:] = len(self.sent), []

@@ -190,3 +190,25 @@ def test_what_is_paused_is_read_when_somebody_rings_and_once_a_minute(bench: Bel
     bench.clock.advance(timedelta(minutes=1))
     bench.heard()
     assert book.known.problem == "second"
+
+
+def test_what_is_paused_is_read_when_somebody_rang_or_a_minute_has_passed(bench: BellBench, monkeypatch) -> None:
+    reads, read = [], bench.store.read_pauses
+    monkeypatch.setattr(bench.store, "read_pauses", lambda: reads.append(bench.clock.now()) or read())
+    pauses = bench.looks.components.pauses
+    for _ in range(25):  # of two seconds: less than a minute
+        bench.clock.advance(timedelta(seconds=2))
+        bench.heard()
+        pauses.fresh()
+    assert not reads, "what nobody rang for is as it was"
+    bench.ring("a", kind=Ringing.CHANGED)
+    bench.heard()
+    pauses.fresh()
+    assert len(reads) == 1
+    bench.clock.advance(timedelta(seconds=6))
+    pauses.fresh()
+    assert len(reads) == 2, "nobody hears the bell"
+    for _ in range(31):
+        bench.clock.advance(timedelta(seconds=2))
+        bench.heard()
+    assert len(reads) == 3

@@ -17,7 +17,7 @@ from rotator.engine import Engine, PauseBook
 from rotator.ports import Conflict, StoreUnavailable
 
 ORIGIN = Origin("vault:alice", "change freeze")
-FRESH = timedelta(seconds=2)
+FRESH = timedelta(seconds=5)
 
 
 def rotated(harness: EngineHarness) -> int:
