@@ -158,7 +158,7 @@ class Engine:
         return self._facts(self._open(target))
 
     def evidence(self, target: Target) -> StrategyEvidence | None:
-        """Returns what checks have shown of the target's strategy at its account. Raises StoreError."""
+        """Returns what checks have shown of the target's strategy at its account."""
         return self._evidence.of(target, self._capabilities)
 
     def request(self, target: Target, request: Request) -> TargetState:

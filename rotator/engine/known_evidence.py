@@ -5,7 +5,7 @@ from threading import Lock
 
 from rotator.core.evidence import AccountEvidence
 from rotator.core.model import Capabilities, Target
-from rotator.core.strategy_evidence import StrategyEvidence, judge
+from rotator.core.strategy_evidence import Standing, StrategyEvidence, judge
 from rotator.ports import Clock, Store, StoreError
 
 _READ_EVERY = 60.0  # seconds: so soon does a daemon know of a check
@@ -25,29 +25,31 @@ class KnownEvidence:
         """
         self._store, self._clock, self._keys, self._required = store, clock, keys, frozenset(required)
         self._lock = Lock()
-        self._known: dict[str, tuple[float, AccountEvidence]] = {}
+        self._known: dict[str, tuple[float, AccountEvidence, str]] = {}  # read when, what, and why it was never read
 
     def of(self, target: Target, capabilities: Mapping[str, Capabilities]) -> StrategyEvidence | None:
         """Returns what is known of a target's strategy at its account; None: the account is not configured.
 
-        Raises StoreError, if what is required to be known was never read.
+        What cannot be read is not proved: that holds what begins by schedule, and no emergency or open attempt.
         """
         key, can = self._keys.get(target.account), capabilities.get(target.account)
         if key is None or can is None:
             return None
         required = target.account in self._required
-        return judge(target.strategy, can, self._evidence(key, required=required), required=required)
+        known, problem = self._evidence(key)
+        if problem and required:
+            return StrategyEvidence(Standing.UNPROVED, f"what checks have shown cannot be read: {problem}", required)
+        return judge(target.strategy, can, known, required=required)
 
-    def _evidence(self, key: str, *, required: bool) -> AccountEvidence:
+    def _evidence(self, key: str) -> tuple[AccountEvidence, str]:
         with self._lock:
-            read_at, known = self._known.get(key, (None, AccountEvidence()))
+            read_at, known, problem = self._known.get(key, (None, AccountEvidence(), ""))
         if read_at is not None and self._clock.monotonic() - read_at < _READ_EVERY:
-            return known
+            return known, problem
         try:
-            known = self._store.read_evidence(key)
-        except StoreError:  # what was known stays; nothing that is not required waits for it
-            if required and read_at is None:
-                raise
+            known, problem = self._store.read_evidence(key), ""
+        except StoreError as error:  # what was known stays
+            problem = str(error) if read_at is None else problem
         with self._lock:
-            self._known[key] = (self._clock.monotonic(), known)
-        return known
+            self._known[key] = (self._clock.monotonic(), known, problem)
+        return known, problem

@@ -9,7 +9,7 @@ from rotator.core import evidence as known
 from rotator.core.evidence import AccountEvidence, AssumptionResult, Shown
 from rotator.core.holding import HoldReason
 from rotator.core.strategy_evidence import Standing
-from rotator.ports import StoreUnavailable
+from rotator.ports import StoreCorrupt, StoreUnavailable
 
 KEY = "vobiz-abc"
 
@@ -62,6 +62,36 @@ def test_require_checked_begins_nothing_that_no_check_has_proved():
     needed = (known.CREATES, known.LOGS_IN, known.WRONG_REFUSED, known.DELETES)
     learn(harness, *((one, Shown.HOLDS) for one in needed))
     harness.clock.advance(timedelta(seconds=61))
+    harness.until_rotated(engine)
+
+
+def test_an_emergency_passes_where_the_document_that_is_required_cannot_be_read():
+    """A damaged document is no reason to let go on what leaked, or to leave an open attempt half done."""
+    harness = harness_with()
+    harness.until_rotated(harness.engine())
+    leaked = harness.consumer
+    harness.require_checked = {"fake"}
+
+    def damaged(account: str) -> AccountEvidence:
+        raise StoreCorrupt(f"{account} is not of our form")
+
+    whole, harness.store.read_evidence = harness.store.read_evidence, damaged
+    engine = harness.engine()
+    harness.request(engine)
+    held = engine.look(harness.target)
+    assert held.hold is not None
+    assert held.hold.reason is HoldReason.STRATEGY_UNPROVED
+    assert "cannot be read: vobiz-abc is not of our form" in held.message
+
+    harness.request(engine, compromised=True)
+    harness.settle(engine, timedelta(minutes=5))
+
+    assert not harness.provider.accepts(leaked.username, leaked.password)
+    assert harness.published_works
+    needed = (known.CREATES, known.LOGS_IN, known.WRONG_REFUSED, known.DELETES)
+    learn(harness, *((one, Shown.HOLDS) for one in needed))
+    harness.store.read_evidence = whole
+    harness.request(engine)
     harness.until_rotated(engine)
 
 
