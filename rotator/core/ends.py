@@ -36,6 +36,7 @@ BELIEVED = 2
 _AFTER_ACCEPTANCES = (timedelta(minutes=10), timedelta(hours=1), timedelta(days=1))
 _AFTER_LEAKED = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 USED_AGAIN = "it is in use again"
+ELSEWHERE = "nothing else of its account is published that could be tried beside it"
 _UNCONFIGURED = "no log-in is configured that could show it"
 
 
@@ -88,17 +89,21 @@ def is_still_accepted(state: TargetState, entry: LedgerEntry) -> bool:
 
 def _cannot_be_shown(facts: Facts, ended: Ended) -> str:
     """Returns why no log-in can show the end; empty if one can, now or later."""
-    credential, published = ended.credential, facts.state.published
-    can = facts.capabilities.get(credential.account)
+    can = facts.capabilities.get(ended.credential.account)
     if is_in_use(facts, ended):
         return USED_AGAIN
     if not tries_ended(can) and can is not None:
         return _UNCONFIGURED
-    if published is None or published.account != credential.account:
-        return "nothing else of its account is published that could be tried beside it"
+    if not ended.accepted and is_elsewhere(facts.state, ended):
+        return ELSEWHERE
     if not ended.accepted and facts.clocks.vault >= ended.at + SHOWN_WITHIN:
         return f"no log-in showed it within {SHOWN_WITHIN.days} days" + (f": {ended.note}" if ended.note else "")
     return ""
+
+
+def is_elsewhere(state: TargetState, ended: Ended) -> bool:
+    """True if what is published is at another account: no log-in beside it makes a refusal evidence."""
+    return state.published is None or state.published.account != ended.credential.account
 
 
 def tries_ended(can: Capabilities | None) -> bool:

@@ -19,15 +19,16 @@ def try_ended(caller: ProviderCaller, session: Session, action: do.TryEnded) -> 
     """Logs in with what was ended, and stores what that shows."""
     ended, account = action.ended, action.ended.credential.account
     if action.why_not:
-        session.write(ends.after_giving_up(session.state, ended, action.why_not))
-        if action.why_not != ends.USED_AGAIN:
-            _record(caller, session, ended, AuditOutcome.UNKNOWN, f"not shown: {action.why_not}")
+        _give_up(caller, session, ended, action.why_not)
         return
     answer = caller.log_in(ended.credential)
     caller.throttles.log_ins.use_turn(account, session.target.name)
     now = session.clocks().vault
     if isinstance(answer, Done):
         _accepted(caller, session, ended, str(answer.value))
+        return
+    if _is_refused(answer) and ends.is_elsewhere(session.state, ended):
+        _give_up(caller, session, ended, f"{message_of(answer)}; {ends.ELSEWHERE}")
         return
     shown = _beside_published(caller, session, answer)
     if isinstance(shown, Done):
@@ -42,6 +43,16 @@ def try_ended(caller: ProviderCaller, session: Session, action: do.TryEnded) -> 
         _record(caller, session, ended, AuditOutcome.UNKNOWN, f"not shown yet: {why}")
 
 
+def _give_up(caller: ProviderCaller, session: Session, ended: Ended, why: str) -> None:
+    session.write(ends.after_giving_up(session.state, ended, why))
+    if why != ends.USED_AGAIN:
+        _record(caller, session, ended, AuditOutcome.UNKNOWN, f"not shown: {why}")
+
+
+def _is_refused(answer: Answer[Proof]) -> bool:
+    return isinstance(answer, Retry) and answer.why is Wait.NOT_YET
+
+
 def _accepted(caller: ProviderCaller, session: Session, ended: Ended, how: str) -> None:
     """Notes that it is still accepted, with the means that follow; the audit has what is no matter of propagation."""
     can, now = caller.providers[ended.credential.account].capabilities, session.clocks().vault
@@ -54,7 +65,7 @@ def _accepted(caller: ProviderCaller, session: Session, ended: Ended, how: str) 
 def _beside_published(caller: ProviderCaller, session: Session, answer: Answer[Proof]) -> Answer[Proof]:
     """Returns the proof of what is published that makes a refusal evidence; otherwise why there is no evidence."""
     published = session.state.published
-    if not (isinstance(answer, Retry) and answer.why is Wait.NOT_YET) or published is None:
+    if not _is_refused(answer) or published is None:
         return answer
     beside = caller.prove(published)
     if isinstance(beside, Done) and beside.value.tries_password:

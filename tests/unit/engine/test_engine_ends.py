@@ -11,7 +11,7 @@ from rotator.core.answers import Answer, Done, Retry, Wait
 from rotator.core.ends import SHOWN_WITHIN
 from rotator.core.model import Capabilities, Credential, EndedBy, Proof, Purpose, Target
 from rotator.engine import Engine
-from rotator.testing import CHOSEN, GENERATED, FakeFault
+from rotator.testing import CHOSEN, GENERATED, FakeFault, FakeProvider
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 TRIED = replace(CHOSEN, tries_ended=10 * MINUTE)
@@ -38,6 +38,10 @@ def rotated_twice(
 def tried(harness: EngineHarness) -> list[tuple[str, object]]:
     """The outcomes on record of what was ended."""
     return [(one.outcome, one.facts["ended_by"]) for one in harness.audit.records if one.verb == "try_ended"]
+
+
+def still_accepted(harness: EngineHarness) -> list[str]:
+    return [one.credential.username for one in harness.state.ended if one.accepted]
 
 
 def wrong_log_ins(harness: EngineHarness) -> int:
@@ -209,6 +213,28 @@ def test_an_emergency_that_active_calls_keep_alive_overwrites_what_is_still_acce
     engine.look(harness.target)
     assert not harness.provider.accepts(used.username, used.password)
     assert harness.published_works
+
+
+def test_what_is_still_accepted_is_not_given_up_when_the_target_moves_to_another_account():
+    harness, engine = rotated_twice(capabilities=MADE_THERE)
+    harness.provider.ignores = {"disable", "delete"}
+    leaked = harness.consumer.username
+    harness.request(engine, compromised=True)
+    harness.settle(engine, HOUR)
+    assert leaked in still_accepted(harness)
+    harness.others["other"] = FakeProvider(MADE_THERE, "other")
+    harness.target = replace(harness.target, account="other")
+    engine = harness.engine()
+    harness.request(engine)
+    harness.until_rotated(engine)
+    harness.settle(engine, 3 * DAY)
+    assert leaked in still_accepted(harness)
+
+    harness.provider.credentials.clear()  # somebody ends it by hand, and nothing is published beside it any more
+    harness.settle(engine, 2 * DAY)
+
+    assert harness.state.ended == ()
+    assert harness.state.counts.ends_shown == 0
 
 
 def test_an_emergency_in_place_is_tried_at_once():
