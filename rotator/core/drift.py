@@ -40,7 +40,7 @@ def verify(facts: Facts) -> Decision | None:
 def _repair(facts: Facts, last: Verification) -> Action | Hold:
     name = facts.target.name
     frozen = facts.freezes.of_rotations
-    if frozen is not None:
+    if frozen is not None and not _leaks(facts.state):
         passes = f"; nothing is repaired: {frozen.words}; or at once: rotator rotate {name} --despite-pause"
         return replace(refused_hold(facts, last, passes), until=None)
     if last.repaired:
@@ -84,7 +84,13 @@ def _request(facts: Facts, listed: Listed) -> Request:
         REPAIRED_BY,
         f"drift: {what} is refused and {listed.value}",
         facts.now,
+        despite_pause=_leaks(facts.state),
     )
+
+
+def _leaks(state: TargetState) -> bool:
+    """True while what leaked waits for its end: for as long as what is published is refused. No pause holds that."""
+    return any(entry.compromised and not entry.cut_off for entry in state.ledger)
 
 
 def after_repair(state: TargetState, request: Request) -> TargetState:

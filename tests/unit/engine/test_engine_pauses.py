@@ -13,9 +13,10 @@ from rotator.core.model import FirstRotations, Purpose
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Every
+from rotator.core.secret import Secret
 from rotator.engine import Engine, PauseBook
 from rotator.ports import Conflict, StoreUnavailable
-from rotator.testing import GENERATED
+from rotator.testing import GENERATED, FakeFault
 
 ORIGIN = Origin("vault:alice", "change freeze")
 FRESH = timedelta(seconds=5)
@@ -131,6 +132,28 @@ def test_an_emergency_passes_to_its_last_means():
 
     assert not harness.provider.accepts(old.username, old.password)
     assert harness.published_works
+
+
+def test_an_emergency_passes_to_its_end_if_what_it_published_is_refused_afterwards():
+    """What leaked stays while nothing else is accepted; the repair that ends it is part of the emergency."""
+    harness, engine = running()
+    harness.settle(engine, DAY)
+    leaked = harness.consumer
+    pause(harness, 30 * DAY)
+    harness.clock.advance(FRESH)
+    harness.provider.faults["disable"] = [FakeFault.UNREACHABLE]
+    harness.request(engine, compromised=True)
+    harness.until_rotated(engine)
+    assert harness.provider.accepts(leaked.username, leaked.password)
+    for stored in harness.provider.credentials.values():
+        if stored.username == harness.consumer.username:
+            stored.password = Secret("changed by somebody else")
+    harness.clock.advance(timedelta(minutes=10))
+
+    harness.settle(engine, DAY)
+
+    assert harness.published_works
+    assert not harness.provider.accepts(leaked.username, leaked.password)
 
 
 def test_an_undo_passes():
