@@ -147,7 +147,7 @@ def _entry(entry: Json, now: datetime) -> str:
 def _after_pauses(entry: Json, row: Json) -> Json:
     """Returns the entry with the times at which it can really be retired: what holds changes holds that as well."""
     held = max((pause["until"] for pause in row["pauses"] if pause["holds"] == "changes"), default="")
-    return entry | {key: max(entry[key], held) for key in ("disable_at", "ends_at")}
+    return {**entry, **{key: max(entry[key], held) for key in ("disable_at", "ends_at")}}
 
 
 def _overlap_ends(entry: Json, now: datetime) -> str:
