@@ -83,7 +83,7 @@ class Report:
     @property
     def is_over(self) -> bool:
         """True if a password is or was accepted beyond its limit."""
-        return bool(self.summary[Verdict.OVER])
+        return bool(self.summary.get(Verdict.OVER))
 
     @property
     def document(self) -> dict[str, Any]:
@@ -179,6 +179,12 @@ def _verdict(each: AcceptedPassword, limit: AgeLimit | None, now: datetime) -> V
 def moment_text(moment: datetime | None) -> str | None:
     """Returns a moment as reports have it: UTC, to the second."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if moment is not None else None
+
+
+def urgency(row: ReportRow) -> tuple[bool, bool, float]:
+    """Sorts what is over its limit before what is not known, and that before the rest; then the oldest first."""
+    verdict, age = row.get("verdict"), row.get("age_seconds") or row.get("greatest_age_seconds") or 0.0
+    return verdict != Verdict.OVER, verdict in (Verdict.WITHIN, Verdict.NEAR), -age
 
 
 def counted_verdicts(rows: Iterable[ReportRow]) -> dict[str, int]:
