@@ -21,13 +21,12 @@ from rotator.core.password_history import PasswordHistory
 from rotator.observe.period_report import emergencies_table, oldest_table, too_old_table
 from rotator.observe.report import (
     Report,
-    ReportRow,
     ReportTable,
     Requirement,
-    Verdict,
     counted_verdicts,
     moment_text,
     present_table,
+    urgency,
 )
 from rotator.observe.report_formats import as_csv, as_html, as_json, shown
 from rotator.observe.report_standards import ANSWERED
@@ -68,10 +67,10 @@ def show_report(config: Path, options: ReportOptions, output: str) -> Exit:
 def _record(context: CommandContext, report: Report, output: str, text: str) -> bool:
     """Puts the report's hash on record. Returns False if Vault did not take it."""
     composition = context.composition
-    about = {name: value for name, value in report.about.items() if name in ("as_of", "from", "to", "chosen")}
+    about = {**report.about, **report.summary}
+    said = {name: value for name, value in about.items() if name in ("as_of", "from", "to", "chosen", "over")}
     facts = {"sha256": sha256(text.encode()).hexdigest(), "format": output, "requested_by": composition.asked_by}
-    over = report.summary[Verdict.OVER]
-    composition.audit.record(AuditVerb.REPORT, "", AuditOutcome.DONE, **facts, **about, over=over)
+    composition.audit.record(AuditVerb.REPORT, "", AuditOutcome.DONE, **facts, **said)
     if composition.audit.flush():
         return True
     say(f"the report is not on record: {composition.audit.status.problem}")
@@ -135,7 +134,7 @@ def _of_period(context: CommandContext, options: ReportOptions) -> Report:
         del about["to"]
     if options.only_emergencies:
         tables = (emergencies,)
-        summary = {"emergencies": len(emergencies.rows), Verdict.OVER.value: 0}
+        summary = {"emergencies": len(emergencies.rows)}
     title = "Emergency changes" if options.only_emergencies else "Ages of the passwords that were accepted"
     notes = (*read.notes(begin), *((_NO_LIMITS,) if not limits else ()))
     return Report(title, about, summary, _answers(options), notes, tables, read.position | _own_chain(context))
@@ -175,26 +174,24 @@ def _day(text: str, part: time) -> datetime:
         raise CommandError(f"{text!r} is not a day: write it as 2026-01-31", Exit.USAGE) from None
 
 
-def _urgency(row: ReportRow) -> tuple[bool, bool, float]:
-    """Sorts what is over its limit before what is not known, and that before what is oldest."""
-    verdict, age = row.get("verdict"), row.get("age_seconds") or row.get("greatest_age_seconds") or 0.0
-    return verdict != Verdict.OVER, verdict in (Verdict.WITHIN, Verdict.NEAR), -age
-
-
 def _print(report: Report) -> None:
     for each in report.tables:
         print_lines(f"{each.title}:", "")
         if not each.rows:
             print_lines(each.empty, "")
             continue
-        first = sorted(each.rows, key=_urgency)[:_MOST_ROWS]
-        columns = [column for column in each.columns if any(row[column.key] is not None for row in first)]
+        first = sorted(each.rows, key=urgency)[:_MOST_ROWS]
+        there = [column for column in each.columns if any(row[column.key] is not None for row in first)]
+        columns = [column for column in there if not column.detail]
         rows = table(*(column.heading for column in columns))
         for row in first:
             rows.add_row(*(cell(shown(column, row[column.key])) for column in columns))
         print_table(rows)
         if len(each.rows) > len(first):
             print_lines(f"and {len(each.rows) - len(first):,} more: --output json, csv or html has all")
+        if len(columns) < len(there):
+            left_out = ", ".join(column.heading.lower() for column in there if column.detail)
+            print_lines(f"--output json, csv or html also has: {left_out}")
         print_lines("")
     for answer in report.answers:
         print_lines(safe(f"{answer.what}: {answer.answered_by}"))

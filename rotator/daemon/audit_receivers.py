@@ -34,7 +34,7 @@ def begin_audit(
     sink = _local(settings, read_only=read_only, quiet=quiet)
     # At a terminal the records would bury the result of a command, and Vault has them.
     buries = quiet and settings.file is None and sys.stderr.isatty()
-    remote = () if read_only else _receivers(settings, clock)
+    remote = () if read_only else receivers(settings, clock)
     for each in remote:
         end.callback(each.close)
     return AuditLog(
@@ -57,7 +57,7 @@ def _local(settings: AuditSettings, *, read_only: bool, quiet: bool) -> Sink:
     return StreamSink(stream)
 
 
-def _receivers(settings: AuditSettings, clock: Clock) -> Sequence[Sink]:
+def receivers(settings: AuditSettings, clock: Clock) -> Sequence[Sink]:
     """Returns the configured receivers, none of which is connected to yet. Raises AuditError."""
     sinks: list[Sink] = []
     if (syslog := settings.syslog) is not None:

@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 
-from rotator.observe.report import Column, Kind, Report, ReportTable
+from rotator.observe.report import VERDICT, Column, Kind, Report, ReportTable, Verdict, urgency
 
 _DAY, _HOUR = 86_400, 3_600
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -57,11 +58,12 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; mar
 dt { color: var(--quiet); } dd { margin: 0; overflow-wrap: anywhere; }
 .verdict { font-size: 1.1rem; font-weight: 600; margin: 1rem 0; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
-thead { display: table-header-group; } thead th { background: var(--head); white-space: nowrap; }
-tr { break-inside: avoid; } td { overflow-wrap: anywhere; } .n { text-align: right; white-space: nowrap; }
-.m { white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: .8rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .45rem; border-bottom: 1px solid var(--line); }
+thead { display: table-header-group; } thead th { background: var(--head); vertical-align: bottom; }
+tr { break-inside: avoid; } td { overflow-wrap: anywhere; min-width: 7em; } td:first-child { min-width: 10em; }
+td.n, td.m { white-space: nowrap; min-width: 0; } .n { text-align: right; }
+code { font: .92em ui-monospace, monospace; overflow-wrap: anywhere; }
 .over { color: var(--bad); font-weight: 600; } .near, .unknown { color: var(--warn); } .within { color: var(--good); }
 li { margin: .25rem 0; }
 @page { size: A4 landscape; margin: 14mm; }
@@ -86,24 +88,37 @@ def _page(report: Report) -> Iterator[str]:
     yield f"<title>{escape(report.title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>"
     yield f"<h1>{escape(report.title)}</h1>"
     yield _list({name.replace("_", " "): value for name, value in report.about.items() if value is not None})
-    over = report.summary["over"]
-    word, css = ("No password is over its limit.", "within") if not over else (f"{over} over the limit.", "over")
-    yield f'<p class="verdict {css}">{word}</p>'
+    yield "<p>All times are in UTC.</p>"
+    if any(VERDICT in table.columns for table in report.tables):
+        yield _verdict(report)
     yield _list({name.replace("_", " "): str(number) for name, number in report.summary.items()})
     if report.answers:
         yield "<h2>What this answers</h2>\n<ul>"
         for each in report.answers:
-            yield f"<li><strong>{escape(each.what)}</strong><br>{escape(each.answered_by)}</li>"
+            yield f"<li><strong>{_prose(each.what)}</strong><br>{_prose(each.answered_by)}</li>"
         yield "</ul>"
     if report.notes:
         yield "<h2>What this cannot say</h2>\n<ul>"
-        yield from (f"<li>{escape(note)}</li>" for note in report.notes)
+        yield from (f"<li>{_prose(note)}</li>" for note in report.notes)
         yield "</ul>"
     for table in report.tables:
         yield from _table(table)
     yield "<h2>The audit</h2>"
     yield _list({name.replace("_", " "): str(value) for name, value in report.audit.items() if value is not None})
     yield "</main>\n</body>\n</html>"
+
+
+def _verdict(report: Report) -> str:
+    css, said = "within", "No password is over its limit."
+    if report.is_over:
+        css, said = "over", f"{report.summary[Verdict.OVER]} over the limit."
+    elif report.summary.keys() & {Verdict.UNKNOWN, Verdict.NO_LIMIT, Verdict.NO_RECORD}:
+        css, said = "unknown", "No password is known to be over a limit; not all can be judged."
+    return f'<p class="verdict {css}">{said}</p>'
+
+
+def _prose(text: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _list(entries: dict[str, str]) -> str:
@@ -119,7 +134,7 @@ def _table(table: ReportTable) -> Iterator[str]:
     heads = "".join(f'<th scope="col"{_class(column)}>{escape(column.heading)}</th>' for column in table.columns)
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">'
     yield f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>"
-    for row in table.rows:
+    for row in sorted(table.rows, key=urgency):
         cells = (_cell(column, row[column.key]) for column in table.columns)
         yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody>\n</table>\n</div>"

@@ -1,6 +1,9 @@
 """For each alert what makes it fire, what it says then, and what leaves it quiet: unit tests for promtool."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 JOB = 'job="rotator",namespace="telephony"'
@@ -702,21 +705,34 @@ CASES = (
 )
 
 
-def unit_tests(rule_file: str, runbook: str) -> dict[str, Any]:
-    """The document that `promtool test rules` takes."""
-    tests = []
-    for case in CASES:
-        annotations = {
-            "summary": case.summary,
-            "description": case.description,
-            "runbook_url": f"{runbook}#{case.alert.lower()}",
-        }
-        firing = {"exp_labels": {"severity": case.severity, **case.labels}, "exp_annotations": annotations}
-        tests.append(_test(case.series, [(case.alert, case.quiet_at, []), (case.alert, case.fires_at, [firing])]))
-        if case.quiet is not None:
-            moments = ["1m", "10m", "30m", "59m", "61m", "80m", case.quiet_at, case.fires_at]
-            tests.append(_test(case.quiet, [(case.alert, moment, []) for moment in moments]))
-    return {"rule_files": [rule_file], "evaluation_interval": "1m", "tests": tests}
+def unit_tests(groups: list[dict[str, Any]], folder: Path, runbook: str) -> list[Path]:
+    """Writes what `promtool test rules` takes: for each alert of the cases a file of tests, which has its rules only.
+
+    Promtool evaluates all rules of a file in every minute of each test, and some of these last for a week.
+    """
+    written = []
+    for alert in dict.fromkeys(case.alert for case in CASES):
+        rules = [{**group, "rules": [each for each in group["rules"] if each["alert"] == alert]} for group in groups]
+        rule_file, tests_file = folder / f"{alert}.json", folder / f"{alert}.tests.json"
+        rule_file.write_text(json.dumps({"groups": rules}))
+        tests = [test for case in CASES if case.alert == alert for test in _tests(case, runbook)]
+        document = {"rule_files": [rule_file.name], "evaluation_interval": "1m", "tests": tests}
+        tests_file.write_text(json.dumps(document))
+        written.append(tests_file)
+    return written
+
+
+def _tests(case: Case, runbook: str) -> Iterator[dict[str, Any]]:
+    annotations = {
+        "summary": case.summary,
+        "description": case.description,
+        "runbook_url": f"{runbook}#{case.alert.lower()}",
+    }
+    firing = {"exp_labels": {"severity": case.severity, **case.labels}, "exp_annotations": annotations}
+    yield _test(case.series, [(case.alert, case.quiet_at, []), (case.alert, case.fires_at, [firing])])
+    if case.quiet is not None:
+        moments = ["1m", "10m", "30m", "59m", "61m", "80m", case.quiet_at, case.fires_at]
+        yield _test(case.quiet, [(case.alert, moment, []) for moment in moments])
 
 
 def _test(series: Series, expected: list[tuple[str, str, list[Any]]]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ PURE = {
     "fnmatch",
     "functools",
     "hashlib",
+    "heapq",
     "hmac",
     "itertools",
     "json",

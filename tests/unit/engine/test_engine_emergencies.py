@@ -87,7 +87,7 @@ def test_a_standing_credential_that_is_not_disabled_keeps_no_password_that_anybo
     (entry,) = world.state.ledger
     assert (entry.disabled, entry.cut_off, entry.overwritten_at) == (False, True, world.clock.now())
     assert (world.state.counts.disabled, world.state.counts.overwritten) == (1, 1)
-    assert not overdue(entry, world.clock.now() + timedelta(days=30))
+    assert not overdue(entry, None, world.clock.now() + timedelta(days=30))
     events = {event.what: (event.at, event.why) for event in forecast(engine.facts(world.target)).events}
     again = world.clock.now() + timedelta(days=1)
     assert events[f"disable {old.username}"] == (again, "it was not disabled, and has a random password meanwhile")
