@@ -16,14 +16,13 @@ from rotator.core.continuation import continue_attempt
 from rotator.core.drift import verify
 from rotator.core.ends import due_times, show_ends
 from rotator.core.facts import Facts
-from rotator.core.holding import Hold, HoldReason
+from rotator.core.holding import Hold, HoldReason, weight
 from rotator.core.holds import canary_hold, lost_state_hold, renamed_hold
 from rotator.core.moves import leave_paths, move
 from rotator.core.retirement import retire
 from rotator.core.staging import stage
 
 Check = Callable[[Facts], Decision | None]
-_WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
 
 
 def decide(facts: Facts) -> Decision:
@@ -41,7 +40,7 @@ def decide(facts: Facts) -> Decision:
             holds.append(answer)
         elif answer is not None:
             return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
-    weightiest = min(holds, key=lambda hold: _WEIGHT[hold.reason])
+    weightiest = min(holds, key=weight)
     return replace(weightiest, until=_next_change(facts, holds))
 
 

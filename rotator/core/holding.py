@@ -103,3 +103,11 @@ class Hold:
     reason: HoldReason
     message: str
     until: datetime | None = None  # a check leaves out what `decide` reads in the facts itself
+
+
+_WEIGHT = {reason: place for place, reason in enumerate(HoldReason)}
+
+
+def weight(hold: Hold) -> int:
+    """Returns a key by which the hold with the most important reason is the least."""
+    return _WEIGHT[hold.reason]

@@ -7,7 +7,7 @@ from rotator.core.actions import Action, Decision, Delete, Disable, Expire, Forg
 from rotator.core.backoff import is_waiting
 from rotator.core.ends import is_still_accepted
 from rotator.core.facts import Facts, has_other_identity, lookup_key
-from rotator.core.holding import Hold, HoldReason
+from rotator.core.holding import Hold, HoldReason, weight
 from rotator.core.holds import (
     circuit_hold,
     clocks_hold,
@@ -29,7 +29,7 @@ def retire(facts: Facts) -> Decision | None:
         return lift
     if foreign is not None and not facts.only_ends:  # nobody is going to correct the document of an ended target
         return None if is_taken_over(facts, foreign) else foreign  # the take-over says itself what it waits for
-    declined: Hold | None = None
+    declined: list[Hold] = []
     changed: Hold | None = None
     frozen = facts.freezes.of_retirements
     for entry in facts.state.ledger:
@@ -38,19 +38,21 @@ def retire(facts: Facts) -> Decision | None:
             continue
         action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
         if action is None:
-            declined = declined or clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
+            apart = clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
+            declined += [apart] if apart is not None else []
         elif not _is_urgent(action) and _is_shut(facts, entry.credential.account, action):
             continue
         elif not _is_urgent(action) and frozen is not None and not isinstance(action, Forget):
-            declined = Hold(frozen.reason, f"{frozen.words}; {entry.label} is not retired meanwhile")
+            declined.append(Hold(frozen.reason, f"{frozen.words}; {entry.label} is not retired meanwhile"))
         elif not _is_urgent(action) and facts.retirements_left <= 0:
-            declined = Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
+            capped = "this minute's maximum of retired credentials is reached"
+            declined.append(Hold(HoldReason.RETIREMENTS_CAPPED, capped))
         else:
             first = _first_of_all(facts, action)
             if not isinstance(first, Hold):
                 return first or action
-            declined = first
-    return changed or declined
+            declined.append(first)
+    return changed or min(declined, key=weight, default=None)
 
 
 def _first_of_all(facts: Facts, action: Action) -> Decision | None:

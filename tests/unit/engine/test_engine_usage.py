@@ -97,6 +97,18 @@ def test_or_it_has_none_if_the_policy_holds():
     assert not accepts_old(world, old)
 
 
+def test_what_somebody_has_to_end_is_not_hidden_by_what_was_replaced_after_it():
+    world, engine, old = in_overlap(asking(then=AfterExtension.HOLD))
+    world.settle(engine, 5 * DAY, most=1000)
+    world.provider.logged_in.add(world.consumer.username)
+    world.request(engine)
+    world.until_rotated(engine)
+    look = world.settle(engine, 2 * DAY, most=1000)
+    assert len(world.state.ledger) == 2
+    assert look.hold.reason is HoldReason.KEPT_IN_USE
+    assert old in look.hold.message
+
+
 def test_an_emergency_waits_for_nobody():
     world, engine, old = in_overlap()
     world.request(engine, compromised=True)
