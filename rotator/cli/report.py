@@ -181,13 +181,17 @@ def _print(report: Report) -> None:
             print_lines(each.empty, "")
             continue
         first = sorted(each.rows, key=urgency)[:_MOST_ROWS]
-        columns = [column for column in each.columns if any(row[column.key] is not None for row in first)]
+        there = [column for column in each.columns if any(row[column.key] is not None for row in first)]
+        columns = [column for column in there if not column.detail]
         rows = table(*(column.heading for column in columns))
         for row in first:
             rows.add_row(*(cell(shown(column, row[column.key])) for column in columns))
         print_table(rows)
         if len(each.rows) > len(first):
             print_lines(f"and {len(each.rows) - len(first):,} more: --output json, csv or html has all")
+        if len(columns) < len(there):
+            left_out = ", ".join(column.heading.lower() for column in there if column.detail)
+            print_lines(f"--output json, csv or html also has: {left_out}")
         print_lines("")
     for answer in report.answers:
         print_lines(safe(f"{answer.what}: {answer.answered_by}"))

@@ -51,7 +51,7 @@ def print_status(document: Json) -> None:
             row["state"],
             cell(_published(row, now)),
             cell(_next(row, now)),
-            cell("\n".join(_entry(entry, now) for entry in row["ledger"])),
+            cell("\n".join(_entry(_after_pauses(entry, row), now) for entry in row["ledger"])),
         )
     print_table(summary)
     print_lines(*_clocks(timedelta(seconds=document["clock_offset_seconds"] or 0)))
@@ -142,6 +142,12 @@ def _entry(entry: Json, now: datetime) -> str:
         return f"{name}: {_overlap_ends(entry, now)}"
     end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"
     return f"{name}: disabled, {_future(end, entry['ends_at'], now)}"
+
+
+def _after_pauses(entry: Json, row: Json) -> Json:
+    """Returns the entry with the times at which it can really be retired: what holds changes holds that as well."""
+    held = max((pause["until"] for pause in row["pauses"] if pause["holds"] == "changes"), default="")
+    return {**entry, **{key: max(entry[key], held) for key in ("disable_at", "ends_at")}}
 
 
 def _overlap_ends(entry: Json, now: datetime) -> str:

@@ -81,6 +81,11 @@ def is_in_use(facts: Facts, ended: Ended) -> bool:
     return any(document.names(credential) for document in facts.documents)
 
 
+def is_still_accepted(state: TargetState, entry: LedgerEntry) -> bool:
+    """True if a log-in has shown that a replaced credential is accepted, although it was ended."""
+    return any(ended.accepted and _is_of(entry, ended) for ended in state.ended)
+
+
 def _cannot_be_shown(facts: Facts, ended: Ended) -> str:
     """Returns why no log-in can show the end; empty if one can, now or later."""
     credential, published = ended.credential, facts.state.published

@@ -35,7 +35,7 @@ def accepted_passwords(target: Target, state: TargetState) -> Iterator[AcceptedP
         since = published.made_at or published.seen_at or state.first_seen
         if since is not None:
             yield AcceptedPassword(since, published.made_at, published)
-    elif state.first_seen is not None and _uses_unrotated(target, state):
+    elif state.first_seen is not None and uses_unrotated(target, state):
         yield AcceptedPassword(state.first_seen, None, None)
     if attempt is not None and attempt.staged.made_at is not None:
         yield AcceptedPassword(attempt.staged.made_at, attempt.staged.made_at, attempt.staged)
@@ -57,6 +57,6 @@ def deadline(target: Target, state: TargetState) -> AgeDeadline | None:
     return AgeDeadline(since + limit.max_age - limit.warn_before, since + limit.max_age)
 
 
-def _uses_unrotated(target: Target, state: TargetState) -> bool:
+def uses_unrotated(target: Target, state: TargetState) -> bool:
     """True if devices use a configured credential that was never rotated."""
     return bool(target.usernames) and not target.new and not target.removed and state.retired_at is None

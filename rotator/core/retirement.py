@@ -5,6 +5,7 @@ from datetime import datetime
 from rotator.core.action_properties import verb_of
 from rotator.core.actions import Action, Decision, Delete, Disable, Expire, Forget, LiftEnd, LookUp, Overwrite
 from rotator.core.backoff import is_waiting
+from rotator.core.ends import is_still_accepted
 from rotator.core.facts import Facts, has_other_identity, lookup_key
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
@@ -122,7 +123,8 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
         return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
         return _trace(facts, entry)
-    return _cut_off(can, entry) or (_last_step(can, entry) if ended else None)
+    leaks = entry.compromised and (not entry.cut_off or is_still_accepted(facts.state, entry))
+    return _cut_off(can, entry) or (_last_step(can, entry, leaks=leaks) if ended else None)
 
 
 def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
@@ -137,9 +139,9 @@ def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
     return Disable(entry) if can.disables or only_by_password else None
 
 
-def _last_step(can: Capabilities, entry: LedgerEntry) -> Action:
+def _last_step(can: Capabilities, entry: LedgerEntry, *, leaks: bool) -> Action:
     stays = entry.ending is Ending.STAND_BY or not can.deletes
-    return Forget(entry) if stays else Delete(entry, urgent=entry.compromised and not entry.cut_off)
+    return Forget(entry) if stays else Delete(entry, urgent=leaks)
 
 
 def _trace(facts: Facts, entry: LedgerEntry) -> Action:

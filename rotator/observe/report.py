@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from rotator.core.age_limit import AgeLimit
 from rotator.core.model import Target, TargetState
-from rotator.core.password_age import AcceptedPassword, accepted_passwords
+from rotator.core.password_age import AcceptedPassword, accepted_passwords, uses_unrotated
 from rotator.observe.target_figures import overdue
 
 ReportRow: TypeAlias = Mapping[str, Any]
@@ -46,6 +46,7 @@ class Column:
     key: str
     heading: str
     kind: Kind = Kind.TEXT
+    detail: bool = False  # a table at a terminal has no room for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +101,17 @@ class Report:
 VERDICT = Column("verdict", "Verdict")
 _PASSWORDS = (
     Column("target", "Target"),
-    Column("account", "Account"),
-    Column("kind", "Kind"),
+    Column("account", "Account", detail=True),
+    Column("kind", "Kind", detail=True),
     Column("username", "Username"),
     Column("use", "Use"),
     Column("made_at", "Made", Kind.MOMENT),
     Column("age_seconds", "Age", Kind.DURATION),
     Column("limit_seconds", "Limit", Kind.DURATION),
     VERDICT,
-    Column("proof", "Proof"),
-    Column("verified_at", "Last verified", Kind.MOMENT),
-    Column("retirements_overdue", "Retirements overdue", Kind.NUMBER),
+    Column("proof", "Proof", detail=True),
+    Column("verified_at", "Last verified", Kind.MOMENT, detail=True),
+    Column("retirements_overdue", "Retirements overdue", Kind.NUMBER, detail=True),
 )
 
 
@@ -126,7 +127,9 @@ def _rows(target: Target, state: TargetState, kinds: Mapping[str, str], now: dat
     accepted = list(accepted_passwords(target, state))
     if not accepted:
         account = {"account": target.account, "kind": kinds.get(target.account)}
-        yield nothing | account | {"verdict": Verdict.NOTHING.value}
+        unseen = uses_unrotated(target, state)
+        said = {"verdict": Verdict.UNKNOWN.value, "use": "never rotated, not looked at yet"}
+        yield nothing | account | (said if unseen else {"verdict": Verdict.NOTHING.value})
     for each in accepted:
         yield nothing | _row(target, state, each, kinds, now)
 

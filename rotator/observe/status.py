@@ -21,16 +21,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `next_rotation`: `at`, `why`.
 * `attempt`: `id`, `purpose`, `phase`, `since`, `applied_at`, `uncertain`, `compromised`, `requested_by`, `reason`,
   `credential` (`account`, `id`, `username`).
-* of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
-  `overwritten_at` (it got a random password instead), `refused_at` (a log-in showed that it is refused), `ends_at`,
-  `undo_until` (null if it cannot be undone), `undo_refused` (why not), `overdue`, `usage`, `failures`, `note`.
-* `usage`, past the overlap: `in_use` (null: nobody could say), `asked_at`, `seen_at`, `evidence`, `until` (when the
-  extension ends; null: never); null before the first question.
-* of each entry of `ended` (no log-in has shown yet that it is refused): `account`, `id`, `username`, `by` (`replaced`,
-  `disabled`, `overwritten` or `deleted`), `at`, `compromised`, `accepted` (log-ins in a row that were let in), `next`
-  (log-in), `note`.
-* `last_end`, what is known of what was ended last: `username`, `by`, `at`, `refused_at` (null if nothing shows it),
-  `detail` (how it was shown, or why it is not).
+* `ledger`, `ended`, `last_end`, of what was replaced: see `ledger_status`.
 * `waiting`: `reason`, `message`, `until`; null until the first look at the target.
 * of each entry of `pauses` (what holds the target): `kind` (`paused` or `blackout`), `until`, `holds` (`changes` or
   `rotations`), `why` (in words, with who paused it).
@@ -49,7 +40,6 @@ durations are seconds, and unknown values are null. Its keys are stable:
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
 
 from rotator.core.age_limit import longest_until_due
 from rotator.core.clocks import Clocks
@@ -60,26 +50,17 @@ from rotator.core.model import (
     Attempt,
     Capabilities,
     Claim,
-    Credential,
-    Ended,
-    LastEnd,
-    LedgerEntry,
     Request,
     Target,
     TargetState,
 )
 from rotator.core.password_age import deadline
 from rotator.core.pauses import Pauses
-from rotator.core.undo import UndoCandidate, UndoImpossible, undo_candidate, undo_refusal
-from rotator.core.usage import extended_until, rules_for
-from rotator.core.usage_rules import AfterExtension, UsageRules
 from rotator.observe.audit import AuditStatus
 from rotator.observe.fleet import KnownFleet
+from rotator.observe.ledger_status import JsonObject, ended_row, iso, last_end_row, ledger_rows, names_of
 from rotator.observe.needs import Need
-from rotator.observe.target_figures import overdue
 from rotator.observe.target_words import STATES, state_word
-
-JsonObject: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +103,7 @@ def status_document(
     names = {target.name for target in shown} if page is None else page.configured
     return {
         "version": around.version,
-        "time": _time(now),
+        "time": iso(now),
         "clock_offset_seconds": Clocks(now, around.vault_now).offset.total_seconds() if around.vault_now else None,
         "holder": around.holder,
         "summary": page.summary if page is not None else None,
@@ -163,17 +144,17 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "age_seconds": (now - made_at).total_seconds() if made_at is not None else None,
         "max_age_seconds": longest_until_due(target.policy.schedule, target.policy.window).total_seconds(),
         "age_limit": _age_limit(target, state),
-        "last_rotation": _time(state.last_rotation),
+        "last_rotation": iso(state.last_rotation),
         "next_rotation": {
-            "at": _time(None if _is_over(state) else state.next_rotation),
+            "at": iso(None if _is_over(state) else state.next_rotation),
             "why": _why_next(target, state),
         },
         "attempt": _attempt(state.attempt),
-        "ledger": _ledger(state, target.policy.usage, now, around),
-        "ended": [_ended(ended) for ended in state.ended],
-        "last_end": _last_end(state.last_end),
+        "ledger": ledger_rows(state, target.policy.usage, now, around.capabilities),
+        "ended": [ended_row(ended) for ended in state.ended],
+        "last_end": last_end_row(state.last_end),
         "failures": state.failures,
-        "back_off_until": _time(state.not_before),
+        "back_off_until": iso(state.not_before),
         "last_error": state.last_error or None,
         "waiting": _hold(hold),
         "pauses": _pauses(target, now, around),
@@ -182,7 +163,7 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
         "counts": _counts(state),
         "verification": _verification(state),
         "former_paths": [
-            {"path": former.path, "until": _time(former.until), "note": former.note or None}
+            {"path": former.path, "until": iso(former.until), "note": former.note or None}
             for former in state.former_paths
         ],
     }
@@ -228,20 +209,16 @@ def _orphan(state: TargetState, now: datetime, around: Surroundings) -> JsonObje
         "attempt": _attempt(state.attempt),
         "ledger": [
             entry | out_of_reach | {"reachable": entry["account"] in around.kinds}
-            for entry in _ledger(state, None, now, around)
+            for entry in ledger_rows(state, None, now, around.capabilities)
         ],
     }
-
-
-def _credential(credential: Credential) -> JsonObject:
-    return {"account": credential.account, "id": credential.id, "username": credential.username or None}
 
 
 def _age_limit(target: Target, state: TargetState) -> JsonObject | None:
     limit, due = target.policy.age_limit, deadline(target, state)
     if limit is None:
         return None
-    reached_at = _time(due.at if due is not None else None)
+    reached_at = iso(due.at if due is not None else None)
     return {"max_age_seconds": limit.max_age.total_seconds(), "reached_at": reached_at}
 
 
@@ -249,10 +226,10 @@ def _published(state: TargetState) -> JsonObject | None:
     if state.published is None:
         return None
     published = state.published
-    return _credential(published) | {
+    return names_of(published) | {
         "attempt": published.attempt,
-        "since": _time(state.published_since),
-        "made_at": _time(published.made_at),
+        "since": iso(state.published_since),
+        "made_at": iso(published.made_at),
     }
 
 
@@ -263,84 +240,18 @@ def _attempt(attempt: Attempt | None) -> JsonObject | None:
         "id": attempt.id,
         "purpose": attempt.purpose.value,
         "phase": attempt.phase.value,
-        "since": _time(attempt.started_at),
-        "applied_at": _time(attempt.applied_at),
+        "since": iso(attempt.started_at),
+        "applied_at": iso(attempt.applied_at),
         "uncertain": attempt.uncertain,
         "compromised": attempt.compromised,
         "requested_by": attempt.requested_by,
         "reason": attempt.reason,
-        "credential": _credential(attempt.staged),
-    }
-
-
-def _ledger(state: TargetState, wanted: UsageRules | None, now: datetime, around: Surroundings) -> list[JsonObject]:
-    candidate = undo_candidate(state, around.capabilities, now)
-    chosen = None if isinstance(candidate, UndoImpossible) else candidate
-    return [
-        _entry(entry, chosen, now, around) | {"overdue": overdue(entry, wanted, now), "usage": _usage(wanted, entry)}
-        for entry in state.ledger
-    ]
-
-
-def _entry(entry: LedgerEntry, candidate: UndoCandidate | None, now: datetime, around: Surroundings) -> JsonObject:
-    until = candidate.until if candidate is not None and candidate.entry == entry else None
-    refused = undo_refusal(entry, around.capabilities.get(entry.credential.account), now)
-    if candidate is not None and refused is None and until is None:
-        refused = f"an undo publishes {candidate.entry.label}, which is newer"
-    return _credential(entry.credential) | {
-        "ending": entry.ending.value,
-        "replaced_at": _time(entry.replaced_at),
-        "disable_at": _time(entry.disable_at),
-        "disabled_at": _time(entry.disabled_at),
-        "overwritten_at": _time(entry.overwritten_at),
-        "refused_at": _time(entry.refused_at),
-        "ends_at": _time(entry.ends_at),
-        "undo_until": _time(until),
-        "undo_refused": refused,
-        "failures": entry.failures,
-        "note": entry.note or None,
-    }
-
-
-def _usage(wanted: UsageRules | None, entry: LedgerEntry) -> JsonObject | None:
-    last, rules = entry.sighting, rules_for(wanted, entry)
-    if last is None:
-        return None
-    extends = rules is not None and rules.then is AfterExtension.RETIRE
-    return {
-        "in_use": last.in_use,
-        "asked_at": _time(last.at),
-        "seen_at": _time(last.seen_at),
-        "evidence": last.evidence,
-        "until": _time(extended_until(wanted, entry)) if extends else None,
-    }
-
-
-def _ended(ended: Ended) -> JsonObject:
-    return _credential(ended.credential) | {
-        "by": ended.by.value,
-        "at": _time(ended.at),
-        "compromised": ended.compromised,
-        "accepted": ended.accepted,
-        "next": _time(ended.not_before),
-        "note": ended.note or None,
-    }
-
-
-def _last_end(last: LastEnd | None) -> JsonObject | None:
-    if last is None:
-        return None
-    return {
-        "username": last.username or None,
-        "by": last.by.value,
-        "at": _time(last.at),
-        "refused_at": _time(last.refused_at),
-        "detail": last.detail,
+        "credential": names_of(attempt.staged),
     }
 
 
 def _hold(hold: Hold | None) -> JsonObject | None:
-    return {"reason": hold.reason.value, "message": hold.message, "until": _time(hold.until)} if hold else None
+    return {"reason": hold.reason.value, "message": hold.message, "until": iso(hold.until)} if hold else None
 
 
 def _pauses(target: Target, now: datetime, around: Surroundings) -> list[JsonObject]:
@@ -348,7 +259,7 @@ def _pauses(target: Target, now: datetime, around: Surroundings) -> list[JsonObj
     return [
         {
             "kind": freeze.reason.value,
-            "until": _time(freeze.until),
+            "until": iso(freeze.until),
             "holds": freeze.extent.value,
             "why": freeze.words,
         }
@@ -363,7 +274,7 @@ def _request(request: Request | None) -> JsonObject | None:
         "purpose": request.purpose.value,
         "requested_by": request.requested_by,
         "reason": request.reason,
-        "at": _time(request.at),
+        "at": iso(request.at),
         "compromised": request.compromised,
         "take_over": request.take_over,
     }
@@ -372,7 +283,7 @@ def _request(request: Request | None) -> JsonObject | None:
 def _claim(claim: Claim | None, now: datetime, holder: str) -> JsonObject | None:
     if claim is None or claim.until <= now:
         return None
-    return {"holder": claim.holder, "until": _time(claim.until), "ours": claim.holder == holder}
+    return {"holder": claim.holder, "until": iso(claim.until), "ours": claim.holder == holder}
 
 
 def _verification(state: TargetState) -> JsonObject | None:
@@ -380,13 +291,13 @@ def _verification(state: TargetState) -> JsonObject | None:
     if last is None:
         return None
     return {
-        "at": _time(last.at),
+        "at": iso(last.at),
         "accepted": last.accepted,
         "proof": last.proof or None,
         "refusals": last.refusals,
         "listed": last.listed.value if last.listed is not None else None,
         "repaired": last.repaired,
-        "next": _time(state.verify_at),
+        "next": iso(state.verify_at),
     }
 
 
@@ -413,7 +324,3 @@ def _audit(status: AuditStatus) -> JsonObject:
         "waiting": status.waiting,
         "problem": status.problem or None,
     }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment is not None else None

@@ -140,7 +140,12 @@ class SimulatedEnvironment:
             "providers": {
                 one.name: {"type": one.type, **one.settings(self.addresses), **limits} for one in self.simulations
             },
-            "policies": {"default": {name: duration_text(timedelta(seconds=value)) for name, value in policy.items()}},
+            "policies": {
+                "default": {
+                    **{name: duration_text(timedelta(seconds=value)) for name, value in policy.items()},
+                    "devices": {"read_every": "1s", "longest_call": "1s"},
+                }
+            },
             "targets": [_target(one.name, target) for one in self.simulations for target in one.targets],
         }
 

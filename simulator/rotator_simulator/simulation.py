@@ -49,7 +49,7 @@ class Addresses:
 
     def proving(self) -> Mapping[str, str]:
         """Returns the settings of an account that proves passwords at the registrar. The file is beside them."""
-        return {"registrar": str(self.registrar_tls), "sip_ca_file": AUTHORITY_FILE}
+        return {"registrar": str(self.registrar_tls), "sip_ca_file": AUTHORITY_FILE, "registration": "1s"}
 
 
 def _sip_phone(name: str, read: ReadPublished, addresses: Addresses, clock: Clock, timing: DeviceTiming) -> Device:

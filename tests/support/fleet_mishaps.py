@@ -160,12 +160,14 @@ def process_has_another_key(world: FleetWorld, name: str, rng: Random) -> str | 
     kind = rng.choice(("vobiz", "apinizer"))
     meant, by_mistake = rng.sample((f"{kind}-a", f"{kind}-b"), 2)
     process = rng.choice(world.processes)
-    process.keys, world.had_another_key = {meant: by_mistake}, True
+    mistaken = {meant: by_mistake}
+    process.keys, world.had_another_key = mistaken, True
     world.restart(process, MINUTE)
 
     def corrected() -> None:
-        process.keys = {}
-        world.restart(process, MINUTE)
+        if process.keys is mistaken:  # not by the next mistake, which is corrected in its own time
+            process.keys = {}
+            world.restart(process, MINUTE)
 
     world.later(20 * _while(rng), corrected)
     return f"{process.name} has the key of {by_mistake} under {meant}"

@@ -34,7 +34,7 @@ from rotator.core.passwords import PasswordRules
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
-from rotator.observe import status
+from rotator.observe import ledger_status, status
 from rotator.observe.audit import AuditStatus
 from rotator.observe.audit_outlet import OutletStatus
 from rotator.observe.status import Surroundings, status_document
@@ -246,7 +246,7 @@ def test_every_key_is_documented() -> None:
         holds={"phone": Hold(HoldReason.NOT_DUE, "nothing is due")},
     )
     document = status_document([TARGET], {"phone": full_state(), "gone": full_state()}, NOW, around)
-    words = {key for key in _keys(document) if f"`{key}`" not in (status.__doc__ or "")}
+    words = {key for key in _keys(document) if f"`{key}`" not in f"{status.__doc__}{ledger_status.__doc__}"}
     assert words <= set(Counts.__dataclass_fields__)
     assert document["audit"] == {"chain": "c", "sequence": 4, "mac": "h", "waiting": 1, "problem": "/log: full"}
 

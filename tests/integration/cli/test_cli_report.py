@@ -46,6 +46,21 @@ def test_every_accepted_password_is_shown_also_the_replaced_one(environment, off
     assert "within: 1, over: 0, age unknown: 1" in table.out
 
 
+def test_a_target_that_no_daemon_has_looked_at_is_not_said_to_have_no_password(environment, office, run_command):
+    (row,) = run_command("report", "--output", "json").json["passwords"]
+    assert (row["verdict"], row["use"]) == ("age unknown", "never rotated, not looked at yet")
+    environment.configure([OFFICE | {"credential": {"username": "office", "new": True}}], limits=LIMITS, policies=DAY)
+    (row,) = run_command("report", "--output", "json").json["passwords"]
+    assert (row["verdict"], row["use"]) == ("nothing accepted", None)
+
+
+def test_a_terminal_gets_the_columns_that_fit(environment, office, run_command):
+    assert run_command("rotate", "office").code == 0
+    printed = run_command("report").out
+    assert "SIP REGISTER" not in printed
+    assert "--output json, csv or html also has: account, kind, proof, last verified, retirements overdue" in printed
+
+
 def test_a_password_over_its_limit_ends_the_command_with_1(environment, office, run_command):
     assert run_command("rotate", "office").code == 0
     store = environment.vault.store

@@ -15,6 +15,7 @@ from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Every
 from rotator.engine import Engine, PauseBook
 from rotator.ports import Conflict, StoreUnavailable
+from rotator.testing import GENERATED
 
 ORIGIN = Origin("vault:alice", "change freeze")
 FRESH = timedelta(seconds=5)
@@ -112,6 +113,24 @@ def test_an_emergency_passes_and_ends_what_leaked(flags):
 
     assert rotated(harness) == 2
     assert harness.provider.accepts(old.username, old.password) is not flags.get("compromised", False)
+
+
+def test_an_emergency_passes_to_its_last_means():
+    """The provider says that it has disabled what leaked, and goes on accepting it: it is deleted at once."""
+    harness = EngineHarness(capabilities=replace(GENERATED, tries_ended=timedelta(minutes=10)))
+    harness.provider.ignores = {"disable"}
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.settle(engine, DAY)
+    old = harness.consumer
+    pause(harness, 30 * DAY)
+    harness.clock.advance(FRESH)
+
+    harness.request(engine, compromised=True)
+    harness.settle(engine, HOUR)
+
+    assert not harness.provider.accepts(old.username, old.password)
+    assert harness.published_works
 
 
 def test_an_undo_passes():
