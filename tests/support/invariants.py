@@ -79,7 +79,8 @@ class TargetInvariants(BoundaryInvariants):
     def _evidence_is_true(self, state: TargetState | None, label: str) -> None:
         before, self._ended = self._ended, state.ended if state is not None else ()
         for one in shown_refused(before, state):
-            dead = not self.accepts(one.credential.username, one.credential.password)
+            account = self.harness.accounts[one.credential.account]
+            dead = not account.accepts(one.credential.username, one.credential.password)
             assert dead, f"evidence says that {one.credential.username} is refused, and it is accepted, {label}"
 
     def _guard(self, name: str) -> None:

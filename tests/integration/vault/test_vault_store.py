@@ -54,7 +54,9 @@ def name(bao: Bao) -> Iterator[str]:
 
 
 def credential(password: str = "first-password", **more: object) -> Credential:
-    return replace(Credential("acc", "user", "id-1", Secret(password), "sip:user@example.org", "a1"), **more)
+    return replace(
+        Credential("acc", "user", "id-1", Secret(password), "example.org", "a1", host="sip.example.org"), **more
+    )
 
 
 def is_write(part: str) -> Callable[[ProxiedExchange], bool]:

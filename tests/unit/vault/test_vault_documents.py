@@ -43,7 +43,7 @@ def test_times_are_written_in_utc(state: model.TargetState) -> None:
 
 
 def test_the_format_of_a_state_document_does_not_change() -> None:
-    credential = model.Credential("acc", "user", "id", Secret("p"), "sip:u@example.org", "a1")
+    credential = model.Credential("acc", "user", "id", Secret("p"), "example.org", "a1")
     attempt = model.Attempt(
         "a2",
         model.Purpose.ROTATE,
@@ -194,7 +194,7 @@ def test_a_credential_without_a_password_is_never_published() -> None:
 
 
 def test_a_withdrawn_document_keeps_the_keys_of_people_and_hands_out_nothing() -> None:
-    credential = model.Credential("acc", "user", "id", Secret("hidden-value"), "sip:u@example.org", "a1")
+    credential = model.Credential("acc", "user", "id", Secret("hidden-value"), "example.org", "a1")
     published = encode_consumer(credential, AT, {"note": "front desk"})
     withdrawn = encode_withdrawal(AT, "phones/office", decode_consumer(published, 1).kept)
     assert withdrawn == {"note": "front desk", "withdrawn_at": AT.isoformat(), "moved_to": "phones/office"}
