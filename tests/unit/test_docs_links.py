@@ -22,3 +22,8 @@ def test_every_link_leads_somewhere(page):
         there = (page.parent / target).resolve() if target else page
         assert there.exists(), f"{target} is not there"
         assert not anchor or anchor in anchors(there), f"{target} has no heading for #{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_has_both_sides_of_a_merge(page):
+    assert not re.search(r"^(<{7}|={7}|>{7})( |$)", page.read_text(), re.MULTILINE)
