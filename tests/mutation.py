@@ -19,11 +19,14 @@ _SHORT = (
     "rotator.core.circuit",
     "rotator.core.clock_jump",
     "rotator.core.consumer_document",
+    "rotator.core.evidence",
     "rotator.core.model",
     "rotator.core.nesting",
     "rotator.core.transitions",
     "rotator.engine.conflicts",
+    "rotator.engine.first_passwords",
     "rotator.engine.memory",
+    "rotator.engine.pauses",
 )
 _SAMPLE = ("*__mutmut_13", *(f"{module}.*__mutmut_2" for module in _SHORT))
 _MARK = 0.95
