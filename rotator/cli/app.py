@@ -12,6 +12,7 @@ from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.exits import MEANING, code_of
 from rotator.cli.memory_protection import protect_memory
+from rotator.cli.notification_commands import register as notification_commands
 from rotator.cli.pause_commands import register as pause_commands
 from rotator.cli.printing import say
 from rotator.cli.report_commands import register as report_commands
@@ -29,6 +30,7 @@ _GROUPS = (
     report_commands,
     compliance_commands,
     check_commands,
+    notification_commands,
     embedded_commands,
     simulator_commands,
 )
