@@ -76,6 +76,10 @@ class HoldReason(Enum):
     # Past its overlap, which is extended.
     IN_USE = "replaced credential still in use", HoldEnd.LATER
     FORMER_PATH = "document at a former path cannot be written", HoldEnd.BY_SOMEBODY
+    # No call may be sent that would end what was replaced: its account fails, or its key has no right to it.
+    NOT_RETIRED = "replaced credential not retired", HoldEnd.BY_RECOVERY
+    # The last try to end what was replaced failed.
+    RETIREMENT_DELAYED = "replaced credential retired later", HoldEnd.LATER
     # This minute's maximum was reached.
     RETIREMENTS_CAPPED = "retirements capped", HoldEnd.SOON
     IDLE_IN_OVERLAP = "idle credential still in its overlap", HoldEnd.LATER
