@@ -85,6 +85,25 @@ def end_now(
     )
 
 
+def end_despite_use(ledger: tuple[LedgerEntry, ...], now: datetime, origin: Origin) -> tuple[LedgerEntry, ...]:
+    """Ends what is past its overlap, although devices may still use it. Its quarantine stays: it can be undone.
+
+    Args:
+        origin: what these ends follow from now.
+    """
+    return tuple(
+        replace(entry, unasked=True, not_before=None, origin=origin)
+        if entry.ending is not Ending.FORGET and not entry.cut_off and entry.disable_at <= now
+        else entry
+        for entry in ledger
+    )
+
+
+def tried_at_once(ledger: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger with nothing that waits because its last try failed: a person asks for another one."""
+    return tuple(replace(entry, not_before=None) for entry in ledger)
+
+
 def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEntry | None:
     """Returns the entry of a replaced credential that the consumer document hands out and that is still accepted."""
     return next(

@@ -25,7 +25,7 @@ from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
 from rotator.core.preflight import preflight
 from rotator.core.undo import UndoImpossible, undo_candidate
-from rotator.core.usage import extended_until
+from rotator.core.usage import extended_until, kept_hold
 from rotator.core.verification import is_refused
 
 SCHEDULED_BY = "schedule"
@@ -59,7 +59,8 @@ def stage(facts: Facts) -> Decision | None:
 def _rotate(facts: Facts, request: Request) -> Decision:
     # Where devices are out, a rotation is tried all the same.
     hold = None if is_refused(facts.state) else evidence_hold(facts, request)
-    hold = hold or _idle_hold(facts, request) or _window_hold(facts)
+    kept = kept_hold(facts) if facts.state.request is None else None
+    hold = hold or _idle_hold(facts, request) or _window_hold(facts) or kept
     return hold or _ROTATE[facts.target.strategy](facts, request)
 
 
