@@ -12,7 +12,7 @@ from rotator.core.secret import Secret
 from rotator.fields.proxy import ProxySettings
 from rotator.observe.audit_outlet import SinkKind
 from rotator.ports import Clock
-from rotator.providers.connecting import Peer
+from rotator.providers.connecting import Destination
 from rotator.providers.http.deadline import Deadline
 from rotator.providers.http.transport import Network, lost
 
@@ -45,7 +45,7 @@ class HttpSink:
         self._deadline = Deadline(clock)
         carried_by = proxy if proxy is not None and proxy.carries(url) else None
         self._network = Network(trust, self._deadline, carried_by)
-        self._peer = Peer.at(url, "url", carried_by)
+        self._destination = Destination.at(url, "url", carried_by)
 
     def write(self, lines: Sequence[Line]) -> None:
         """Sends the lines. Raises OSError."""
@@ -73,7 +73,7 @@ class HttpSink:
         try:
             status = self._post(body)
         except httpx.HTTPError as error:
-            raise _NotNow(lost(error, self._peer).message) from None
+            raise _NotNow(lost(error, self._destination).message) from None
         if 200 <= status < 300:
             return
         if status in _LATER or status >= 500:

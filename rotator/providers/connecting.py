@@ -12,7 +12,7 @@ _EXPIRED, _NOT_YET_VALID, _OTHER_NAME = 10, 9, (62, 64)  # OpenSSL's X509_V_ERR_
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class Destination:
     """Who was to be reached, and where that is configured."""
 
     host: str

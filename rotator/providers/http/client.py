@@ -25,7 +25,7 @@ from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit, is_loopback
 from rotator.fields.proxy import ProxySettings
 from rotator.ports import CALL_TERMS, WITNESS, Clock, Meter
-from rotator.providers.connecting import Peer
+from rotator.providers.connecting import Destination
 from rotator.providers.http.bodies import BodyReader
 from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
 from rotator.providers.http.deadline import Deadline
@@ -115,7 +115,7 @@ class Http:
         # Not httpx.Client, which reads proxies and .netrc from the environment, keeps cookies, logs URLs, and parses
         # the target of a redirect even if it does not follow it. A transport does none of that.
         proxy = options.proxy if options.proxy is not None and options.proxy.carries(options.base_url) else None
-        self._peer = Peer.at(self._base_url, options.address_key, proxy)
+        self._destination = Destination.at(self._base_url, options.address_key, proxy)
         inner = transport if transport is not None else Network(trusted(options.ca_file), self._deadline, proxy)
         self._transport = ReadOnly(inner) if options.read_only else inner
 
@@ -211,7 +211,7 @@ class Http:
                     message = f"the answer is larger than {body.largest} bytes"
                     return LostTry(message, "too_large", sent=True, again=False)
         except httpx.HTTPError as error:
-            return lost(error, self._peer)
+            return lost(error, self._destination)
         return body.reply(response.status_code, response.headers, self.clock.now())
 
     def _built(self, request: HttpRequest, deadline: float) -> httpx.Request:

@@ -11,7 +11,7 @@ import httpcore
 import httpx
 
 from rotator.fields.proxy import ProxySettings
-from rotator.providers.connecting import Peer, is_untrusted
+from rotator.providers.connecting import Destination, is_untrusted
 from rotator.providers.http.calls import LostTry
 from rotator.providers.http.deadline import BoundedBackend, Deadline
 
@@ -127,7 +127,7 @@ class ReadOnly(httpx.BaseTransport):
         self._inner.close()
 
 
-def lost(error: httpx.HTTPError, peer: Peer) -> LostTry:
+def lost(error: httpx.HTTPError, destination: Destination) -> LostTry:
     """Returns what an error means for the request: whether it was sent, and whether to send it again."""
     # The errors' texts are not used: a protocol error quotes the answer.
     if isinstance(error, httpx.ConnectTimeout):
@@ -135,11 +135,11 @@ def lost(error: httpx.HTTPError, peer: Peer) -> LostTry:
     if isinstance(error, httpx.PoolTimeout):
         return LostTry("every connection to the provider was in use until the timeout", None, sent=False)
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        why = peer.why_not(error)
+        why = destination.why_not(error)
         if is_untrusted(error):
             return LostTry(why, "untrusted", sent=False, again=False)
         if isinstance(error, httpx.ProxyError):
-            why = peer.why_refused(error)
+            why = destination.why_refused(error)
         return LostTry(f"no connection was made: {why}" if why else "no connection was made", _REFUSED, sent=False)
     if isinstance(error, httpx.TimeoutException):
         return LostTry("no complete answer came in time", "timeout", sent=True)
