@@ -424,7 +424,7 @@ TO_BE_MADE = "add the new username, office and 8 letters and digits, to those th
     [
         (facts(TARGET, capabilities=LISTED), TO_BE_MADE.format("old")),
         (
-            facts(TARGET, ConsumerDocument(), capabilities=LISTED, state_published=None),
+            facts(TARGET, ConsumerDocument(0, exists=False), capabilities=LISTED, state_published=None),
             TO_BE_MADE.format("the old one"),
         ),
         (facts(TARGET, capabilities=LISTED, state_attempt=attempt(staged=NEW)), "add new to those that name old"),
