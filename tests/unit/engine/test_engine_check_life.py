@@ -471,7 +471,7 @@ def test_a_first_password_that_is_refused_leaves_an_expendable_one_alone():
 )
 def test_a_longer_password_is_tried(faults, accepted, result, words):
     world = CheckedAccount(replace(CHOSEN, password_limits=replace(CHOSEN.password_limits, longest=31)))
-    world.provider.faults["set_password"] = faults
+    world.provider.faults["set_password"] = [*faults]
     accepts = world.provider.accepts
     world.provider.accepts = lambda username, password: (
         accepts(username, password) and (accepted or len(password.reveal()) < 32)
