@@ -67,7 +67,7 @@ def _disproof(strategy: Strategy, evidence: AccountEvidence, *, tries_password: 
     masked = fails(known.SHOWS_PASSWORDS) and evidence.shown(known.NEW_LOGS_IN) is not Shown.HOLDS
     if strategy is Strategy.IN_PLACE and masked:
         return known.SHOWS_PASSWORDS  # nothing shows which password is in force
-    # Nobody can point a trunk that is not shown to the new credential, and where no log-in tries that one, devices would
+    # A trunk that is not shown cannot be pointed to the new credential. Where no log-in tries that one, devices would
     # be the first to learn that it is refused.
     unseen = fails(known.SHOWS_ATTACHMENTS) and (fails(known.UNATTACHED) or not tries_password)
     if strategy is not Strategy.IN_PLACE and unseen:
