@@ -9,6 +9,7 @@ import structlog
 
 from rotator import __version__
 from rotator.core.clocks import Clocks
+from rotator.core.evidence import AccountEvidence
 from rotator.daemon.audit_watch import remove_old
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
@@ -67,6 +68,7 @@ class Service:
         self._selections = SelectionWatch(composition, self._looks, self._share)
         self._notifications = NotificationWatch(composition, self._looks, self._snapshot, self._share)
         composition.metrics.follow_paces(self._paces)
+        composition.metrics.follow_checks(self._checks)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
         pages = Pages(
@@ -227,6 +229,10 @@ class Service:
         components = self._looks.components
         paces = components.paces if components is not None else {}
         return {name: (pacer.held_for(), pacer.share()) for name, pacer in paces.items()}
+
+    def _checks(self) -> Mapping[str, AccountEvidence]:
+        components = self._looks.components
+        return components.engine.checks if components is not None else {}
 
     def _heartbeat(self) -> None:
         self._health.beat()

@@ -349,6 +349,17 @@ CASES = (
         quiet={_series("rotator_orphans", 'kind="published"'): "0x90"},
     ),
     Case(
+        "RotatorCheckLeftCredential",
+        {_series("rotator_account_scratch_credentials", 'account="prod"'): "1x150"},
+        "121m",
+        "119m",
+        {"account": "prod"},
+        "warning",
+        "A check has left a credential at provider account prod",
+        "1 that nobody needs. rotator check-provider prod --write cleans up.",
+        quiet={_series("rotator_account_scratch_credentials", 'account="prod"'): "0x150"},
+    ),
+    Case(
         "RotatorSelectionGone",
         {_series("rotator_selection_credentials", 'account="prod",what="gone"'): "2x90"},
         "61m",
