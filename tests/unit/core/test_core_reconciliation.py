@@ -5,6 +5,11 @@ from datetime import datetime, timedelta
 from itertools import combinations_with_replacement
 
 import pytest
+from core_facts import ALTERNATING, ATTEMPT, CLAIM, DAY, NEW, NOW, OLD, OTHER, POLICY, TARGET
+from engine_harness import ALTERNATING as ALTERNATING_LIFE
+from engine_harness import IN_PLACE as IN_PLACE_LIFE
+from engine_harness import REPLACE as REPLACE_LIFE
+from engine_harness import EngineHarness
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,11 +21,6 @@ from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential, Selection
 from rotator.testing import CHOSEN
 from rotator.testing.provider import GENERATED
-from tests.support.core_facts import ALTERNATING, ATTEMPT, CLAIM, DAY, NEW, NOW, OLD, OTHER, POLICY, TARGET
-from tests.support.engine_harness import ALTERNATING as ALTERNATING_LIFE
-from tests.support.engine_harness import IN_PLACE as IN_PLACE_LIFE
-from tests.support.engine_harness import REPLACE as REPLACE_LIFE
-from tests.support.engine_harness import EngineHarness
 
 REST = TargetState("office", published=OLD)
 HERE = ListedCredential("id-old", "old")
