@@ -101,8 +101,8 @@ class Snapshot:
 
     def turned_to(
         self, components: Components | None, query: StatusQuery, order: Order, skip: int, length: int
-    ) -> tuple[Mapping[str, Any], int]:
-        """Returns the status document of some of the targets that match, in an order, and how many match."""
+    ) -> tuple[Sequence[TargetSnapshot], Mapping[str, Any], int]:
+        """Returns some of the targets that match, in an order, their status document, and how many match."""
         with self._lock:
             self._follow(components)
             targets = self._targets
@@ -110,7 +110,8 @@ class Snapshot:
         if order is not Order.NAME:
             key = sort_key(order, self._fleet.in_need())
             matching.sort(key=lambda target: key(self._seen(target)))
-        return self._document(matching[skip : skip + length], [], 0, None, length), len(matching)
+        page = matching[skip : skip + length]
+        return [self._seen(target) for target in page], self._document(page, [], 0, None, length), len(matching)
 
     def one(self, components: Components | None, name: str) -> tuple[TargetSnapshot, Mapping[str, Any]] | None:
         """Returns what is known of a target, and its row of the status document; None if this process has none."""
@@ -118,9 +119,14 @@ class Snapshot:
             self._follow(components)
             place = bisect_left(self._targets, name, key=lambda target: target.name)
             found = self._targets[place : place + 1]
-        if not found or found[0].name != name:
+        known = self._fleet.get(name)
+        if found and found[0].name == name:
+            target = found[0]
+        elif known is not None and known.target.removed:
+            target = known.target
+        else:
             return None
-        return self._seen(found[0]), self._document(found, [], 0, None, 1)["targets"][0]
+        return self._seen(target), self._document([target], [], 0, None, 1)["targets"][0]
 
     def numbers(self, components: Components | None) -> tuple[int, int]:
         """Returns how many targets this process looks at, and how many there are."""

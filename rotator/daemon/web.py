@@ -81,11 +81,12 @@ class Web:
     def _targets(self, about: About, components: Components | None, query: str) -> PageForPeople:
         asked = ListQuery.parse(parse_qs(query, keep_blank_values=True))
         skip = (asked.page - 1) * PAGE
-        document, matching = self._snapshot.turned_to(
-            components, asked.status_query(about.now), asked.order, skip, PAGE
-        )
+        filters = asked.status_query(about.now)
+        seen, document, matching = self._snapshot.turned_to(components, filters, asked.order, skip, PAGE)
         accounts = sorted(self._composition.settings.providers if components is None else components.kinds)
-        return PageForPeople(200, list_page(about, TargetList(asked, document, matching, accounts)))
+        within = self._composition.fleet.looked_at_within
+        needs = {each.target.name: words(each, about.now, within) for each in seen}
+        return PageForPeople(200, list_page(about, TargetList(asked, document, matching, accounts, needs)))
 
     def _target(self, about: About, components: Components | None, path: str) -> PageForPeople:
         name = unquote(path.removeprefix(_TARGET))

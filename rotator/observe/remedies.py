@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from rotator.core.holding import HoldReason
+from rotator.core.holding import HoldEnd, HoldReason
+from rotator.core.model import Target
 from rotator.observe.needs import Need
 
 
@@ -21,7 +22,7 @@ class Remedy:
     urgent: bool = False  # devices may be refused, or a limit is broken
 
 
-_VERIFY, _STATUS, _PLAN = "rotator verify {name}", "rotator status {name}", "rotator plan {name}"
+_VERIFY, _PLAN = "rotator verify {name}", "rotator plan {name}"
 _ROTATE = 'rotator rotate {name} --reason "overdue"'
 _DESPITE = 'rotator rotate {name} --despite-pause --reason "urgent"'
 _ABANDON = "rotator abandon {name}"
@@ -34,7 +35,7 @@ _OF_NEEDS: Mapping[str, Remedy] = {
         Remedy(
             Need.DEVICES_OUT,
             "Devices may be refused: a password was set in place, and is not proved or not published.",
-            (_STATUS, _VERIFY),
+            (_VERIFY, "rotator rotate {name}"),
             urgent=True,
         ),
         Remedy(
@@ -48,8 +49,7 @@ _OF_NEEDS: Mapping[str, Remedy] = {
         ),
         Remedy(
             Need.STILL_ACCEPTED,
-            "What was ended still lets somebody in. It is tried again, and ended by other means.",
-            (_STATUS,),
+            "What was ended still lets somebody in. It is tried again, and ended by other means where there are any.",
             urgent=True,
         ),
         Remedy(
@@ -60,7 +60,7 @@ _OF_NEEDS: Mapping[str, Remedy] = {
         Remedy(
             Need.STAYS_OPEN,
             "A rotation began more than an hour ago. If it cannot end by itself, give it up.",
-            (_STATUS, _ABANDON),
+            (_ABANDON,),
         ),
         Remedy(Need.OVERDUE, "The password is older than its policy allows.", (_PLAN, _ROTATE)),
         Remedy(
@@ -74,67 +74,65 @@ _OF_NEEDS: Mapping[str, Remedy] = {
             "A rotation has been due for a week, and a pause or a blackout holds it.",
             (_DESPITE,),
         ),
-        Remedy(Need.RETIREMENT_OVERDUE, "What was replaced should have been retired by now.", (_STATUS,)),
+        Remedy(
+            Need.RETIREMENT_OVERDUE,
+            "What was replaced should have been retired by now. Its page says what is in the way.",
+        ),
         Remedy(
             Need.IN_USE,
             "Devices use a replaced credential past its overlap, or nobody can say. Find the device.",
-            (_STATUS, "rotator rotate {name} --compromised"),
+            ("rotator rotate {name} --compromised",),
         ),
         Remedy(Need.UNVERIFIED, "Nobody could be asked for long whether the password is accepted.", (_VERIFY,)),
-        Remedy(Need.NOT_LOOKED_AT, "Nobody has read its state for long: is Vault reachable?", (_STATUS,)),
-        Remedy(Need.IN_THE_FUTURE, "Stored times lie in the future: a clock was wrong.", (_STATUS,)),
+        Remedy(Need.NOT_LOOKED_AT, "Nobody has read its state for long: is Vault reachable?"),
+        Remedy(Need.IN_THE_FUTURE, "Stored times lie in the future: a clock was wrong."),
     )
 }
 _OF_HOLDS: Mapping[HoldReason, tuple[str, ...]] = {
-    HoldReason.RENAMED: (_STATUS,),
-    HoldReason.DOCUMENT_DELETED: (_STATUS, _ADOPT),
+    HoldReason.DOCUMENT_DELETED: (_ADOPT,),
     HoldReason.ACCOUNT_MISSING: (_ABANDON,),
-    HoldReason.ACCOUNT_CHANGED: (_STATUS, _ADOPT),
+    HoldReason.ACCOUNT_CHANGED: (_ADOPT,),
     HoldReason.CIRCUIT_OPEN: (_CHECK,),
     HoldReason.UNPROVED: (_VERIFY,),
     HoldReason.STRATEGY_DISPROVED: (_CHECK,),
     HoldReason.STRATEGY_UNPROVED: (_CHECK,),
-    HoldReason.CANARY_FAILED: (_STATUS,),
     HoldReason.LEFT_ALONE: (_VERIFY,),
     HoldReason.BACKING_OFF: ("rotator rotate {name}",),
     HoldReason.FOREIGN_DOCUMENT: (_ADOPT, "rotator rotate {name} --take-over"),
     HoldReason.PUBLISHED_REFUSED: (_VERIFY, "rotator rotate {name}"),
     HoldReason.UNVERIFIED: (_VERIFY,),
-    HoldReason.KEPT_IN_USE: (_STATUS, "rotator rotate {name} --compromised"),
-    HoldReason.IN_USE: (_STATUS,),
-    HoldReason.FORMER_PATH: (_STATUS,),
+    HoldReason.KEPT_IN_USE: ("rotator rotate {name} --compromised",),
     HoldReason.PAUSED: (_DESPITE,),
     HoldReason.BLACKOUT: (_DESPITE,),
-    HoldReason.CLOCKS_DIFFER: (_STATUS,),
     HoldReason.OUTSIDE_WINDOW: ("rotator rotate {name}",),
     HoldReason.RETIRED: ("rotator rotate {name}",),
 }
+BY_URGENCY = tuple(_OF_NEEDS)
+"""The needs, those that cannot wait first."""
 URGENT = frozenset(word for word, remedy in _OF_NEEDS.items() if remedy.urgent)
-"""The needs that cannot wait."""
+"""Those."""
 
 
-def remedy_of(need: str, name: str, account: str) -> Remedy:
-    """Returns what is to be done about a need of a target."""
-    remedy = _OF_NEEDS[need]
-    return Remedy(need, remedy.means, _filled(remedy.commands, name, account), remedy.urgent)
-
-
-def meaning_of(need: str) -> str:
-    """Returns what a need means."""
-    return _OF_NEEDS[need].means
-
-
-def remedies(words: Collection[str], name: str, account: str) -> Iterator[Remedy]:
+def remedies(words: Collection[str], target: Target) -> Iterator[Remedy]:
     """Yields what is to be done about a target of which `words` are true; what cannot wait first."""
-    for need in _OF_NEEDS:
+    for need, remedy in _OF_NEEDS.items():
         if need in words:
-            yield remedy_of(need, name, account)
+            commands = ("rotator retire {name}",) if target.removed else remedy.commands
+            yield Remedy(need, remedy.means, _filled(commands, target), remedy.urgent)
 
 
-def commands_of_hold(reason: HoldReason, name: str, account: str) -> tuple[str, ...]:
-    """Returns the commands that end a hold before its time, or find out more. Empty: it only has to be waited for."""
-    return _filled(_OF_HOLDS.get(reason, ()), name, account)
+def commands_of_hold(reason: HoldReason, target: Target) -> tuple[str, ...]:
+    """Returns the commands that end a hold before its time, or find out more. Empty: see `end_of`."""
+    return _filled(_OF_HOLDS.get(reason, ()), target)
 
 
-def _filled(commands: Collection[str], name: str, account: str) -> tuple[str, ...]:
-    return tuple(each.format(name=shlex.quote(name), account=shlex.quote(account)) for each in commands)
+def end_of(reason: HoldReason) -> str:
+    """Returns what ends a hold for which there is no command."""
+    if reason.end is HoldEnd.BY_SOMEBODY:
+        return "what its message says ends it"
+    return "it ends by itself" if not reason.end.blocks else "it ends once the provider works again"
+
+
+def _filled(commands: Collection[str], target: Target) -> tuple[str, ...]:
+    names = {"name": shlex.quote(target.name), "account": shlex.quote(target.account)}
+    return tuple(each.format_map(names) for each in commands)

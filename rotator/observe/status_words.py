@@ -168,8 +168,9 @@ class StatusWords:
             return [f"{name}: undo possible until {self._local(until)} ({relative(until, self._now)})"] + (
                 [f"{name}: {entry['note']}"] if entry["note"] else []
             )
-        overdue = "overdue: " if entry["overdue"] else ""
-        return [f"{name}: {overdue}{entry['note']}"] if entry["note"] or overdue else []
+        if entry["overdue"]:
+            return [f"{name}: overdue: {entry['note'] or 'it should have been retired by now'}"]
+        return [f"{name}: {entry['note']}"] if entry["note"] else []
 
     def _local(self, moment: datetime) -> str:
         return local(moment, self._now, self._zone)

@@ -107,8 +107,7 @@ class ShownFleet:
             return replace(rest, ended=(ended,)), not_due, None
         if number == 8:
             seen = Sighting(now - HOUR, in_use=True, evidence="provider: registered", seen_at=now - HOUR)
-            entry = replace(rest.ledger[0] if rest.ledger else self._replaced(target, 40), sighting=seen,
-                            disable_at=now - 3 * HOUR)  # fmt: skip
+            entry = replace(self._replaced(target, 1.2), disabled_at=None, disable_at=now - 3 * HOUR, sighting=seen)
             return replace(rest, ledger=(entry,)), Hold(HoldReason.IN_USE, "still in use", now + DAY), None
         if number == 9:
             return TargetState(target.name, retired_at=now - DAY), Hold(HoldReason.RETIRED, ""), None

@@ -9,8 +9,7 @@ from heapq import nsmallest
 from rotator.core.holding import HoldReason
 from rotator.core.pauses import Pause
 from rotator.observe.markup import Child, Element, h
-from rotator.observe.needs import Need
-from rotator.observe.remedies import URGENT, commands_of_hold, remedy_of
+from rotator.observe.remedies import BY_URGENCY, URGENT, commands_of_hold, end_of, remedies
 from rotator.observe.status_words import Json, clock_words, orphan_words
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import STATES, state_word
@@ -108,18 +107,25 @@ def _needs(facts: FleetFacts) -> Element:
     if not found:
         return h("p", "No target.")
     rows: list[list[Child]] = []
-    for need in Need:
+    for need in BY_URGENCY:
         if need in found:
             names = sorted(found[need])
-            remedy = remedy_of(need, names[0], facts.seen[names[0]].target.account)
+            (remedy,) = remedies({need}, facts.seen[names[0]].target)
             rows.append([
-                h("a", f"{len(names):,} {need.replace('_', ' ')}", href=list_address(state=need)),
+                _what(need, names, facts.seen),
                 [h("span", "at once: ", css="bad") if remedy.urgent else None, remedy.means],
                 list(named(names[:_MOST_NAMED], len(names))),
-                list(commands(remedy.commands)),
+                list(commands(remedy.commands)) or "none",
             ])  # fmt: skip
-    heads = (("What", None), ("Meaning", "wide"), ("Targets", None), ("Commands, for the first", None))
+    heads = (("What", None), ("Meaning", "wide"), ("Targets", "names"), ("Commands", None))
     return table("To be looked after", heads, rows)
+
+
+def _what(need: str, names: Sequence[str], seen: Mapping[str, TargetSnapshot]) -> Child:
+    said = f"{len(names):,} {need.replace('_', ' ')}"
+    # What was removed is in no list of targets.
+    is_listed = not all(seen[name].target.removed for name in names)
+    return h("a", said, href=list_address(state=need)) if is_listed else said
 
 
 def _holds(seen: Mapping[str, TargetSnapshot], now: datetime) -> Element:
@@ -139,9 +145,9 @@ def _holds(seen: Mapping[str, TargetSnapshot], now: datetime) -> Element:
             h("span", f"{len(found[reason]):,} {reason.value}", css="bad" if reason.end.blocks else None),
             [hold.message or reason.value, until],
             list(named((each.target.name for each in held), len(found[reason]))),
-            list(commands(commands_of_hold(reason, first.name, first.account))) or "none: it ends by itself",
+            list(commands(commands_of_hold(reason, first))) or f"none: {end_of(reason)}",
         ])  # fmt: skip
-    heads = (("What", None), ("Why the first is", None), ("Targets", None), ("Commands, for the first", None))
+    heads = (("What", None), ("Why", None), ("Targets", "names"), ("Commands", None))
     return table("Held, and why", heads, rows)
 
 
@@ -200,5 +206,7 @@ def _until(due: datetime, now: datetime) -> str:
 def _audit(audit: Json | None) -> Element:
     if audit is None:
         return h("p", "unknown")
+    if audit["sequence"] < 0:
+        return h("p", "No record yet.")
     where = f"Chain {audit['chain']}, record {audit['sequence']:,}; {number_of(audit['waiting'], 'record')} waiting."
     return h("p", where, h("span", f" {audit['problem']}", css="bad") if audit["problem"] else None)

@@ -39,7 +39,7 @@ def picture(row: Json, now: datetime) -> Iterator[Child]:
     rest = f" The table also has {len(found) - len(shown)} older passwords." if len(found) > len(shown) else ""
     yield h("p", "The nearer to now, the more room an hour has.", rest, css="quiet")
     heads = (("When (UTC)", "m"), ("", "m"), ("Password", None), ("What", None))
-    rows = [(stamp(at), relative(at, now), label, what) for at, label, what in moments(found) if what]
+    rows = [(stamp(at), _away(at, now), label, what) for at, label, what in moments(found) if what]
     yield h("details", h("summary", f"{len(rows)} moments"), table("Moments", heads, rows), open=len(rows) < 13)
 
 
@@ -124,7 +124,11 @@ def _parts(begin: datetime, end: datetime, now: datetime) -> Iterator[tuple[date
 
 
 def _told(mark: Mark, now: datetime) -> str:
-    return f"{mark.what}, {relative(mark.at, now)}"
+    return f"{mark.what}, {_away(mark.at, now)}"
+
+
+def _away(moment: datetime, now: datetime) -> str:
+    return "now" if moment == now else relative(moment, now)
 
 
 def _mark(kind: str, x: float, y: float, said: str = "") -> Element:

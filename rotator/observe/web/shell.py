@@ -26,7 +26,10 @@ class About:
 
 def page(about: About, title: str, here: str, body: Iterable[Child]) -> str:
     """Returns a whole page. `here` is the way in the head that it belongs to."""
-    ways = (h("a", name, href=way, aria_current="page" if way == here else None) for way, name in _WAYS)
+    ways = (
+        h("a", name, href=way, aria_current=("page" if title == name else "true") if way == here else None)
+        for way, name in _WAYS
+    )
     head = h("header", h("strong", "rotator"), h("nav", ways, aria_label="Pages"))
     skip = h("a", "To the content", href="#content", css="skip")
     parts = [skip, head, h("main", _notes(about), body, id="content"), _foot(about)]
@@ -117,14 +120,22 @@ def table(caption: str, heads: Iterable[tuple[str, str | None]], rows: Iterable[
         rows: cells; the first one names its row.
     """
     columns = list(heads)
-    head = h("tr", (h("th", name, scope="col", css=css) for name, css in columns))
+    # On a small screen its rows are stacked; the roles tell what the parts are nevertheless.
+    head = h("tr", (h("th", name, scope="col", css=css, role="columnheader") for name, css in columns), role="row")
     body = (
-        h("tr", (h("td" if place else "th", cell, css=css, scope=None if place else "row")
-                 for place, (cell, (_, css)) in enumerate(zip(row, columns, strict=True))))
+        h("tr", (_cell(*each) for each in zip(row, columns, range(len(columns)), strict=True)), role="row")
         for row in rows
-    )  # fmt: skip
-    content = h("table", h("thead", head), h("tbody", body), aria_label=caption, css="list")
+    )
+    groups = h("thead", head, role="rowgroup"), h("tbody", body, role="rowgroup")
+    content = h("table", groups, aria_label=caption, css="list", role="table")
     return h("div", content, css="scroll", tabindex=0, role="region", aria_label=caption)
+
+
+def _cell(content: Child, column: tuple[str, str | None], place: int) -> Element:
+    name, css = column
+    if not place:
+        return h("th", content, css=css, scope="row", role="rowheader")
+    return h("td", h("div", content), css=css, role="cell", data_head=name or None)
 
 
 def state_mark(state: str) -> Element:

@@ -1,5 +1,6 @@
 """The page of one target: what it needs, its timeline, and everything that is known of it. Pure."""
 
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,13 +10,14 @@ from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Target
 from rotator.core.pauses import Pause
 from rotator.observe.markup import Child, Element, h
-from rotator.observe.remedies import commands_of_hold, remedies
+from rotator.observe.remedies import commands_of_hold, end_of, remedies
 from rotator.observe.status_words import Json, StatusWords
 from rotator.observe.time_words import length_text
 from rotator.observe.web.fleet import resume
 from rotator.observe.web.picture import picture
 from rotator.observe.web.shell import TARGETS, About, commands, list_address, page, state_mark, table, told
 
+_BEFORE = timedelta(days=90)
 _QUIET_HOLDS = (HoldReason.NOT_DUE, HoldReason.RETIRED)
 
 
@@ -50,21 +52,22 @@ def _body(about: About, facts: TargetFacts) -> Iterator[Child]:
         yield _ledger(row, words)
     yield h("h2", "Facts")
     yield _facts(facts, about.now)
-    yield h("p", h("a", "The same as JSON", href=f"/status?{urlencode({'name': row['name']})}"), "; what was before: ",
-            h("code", f"rotator report {row['name']} --help", css="command"))  # fmt: skip
+    json = h("a", "The same as JSON", href=f"/status?{urlencode({'name': row['name']})}")
+    before = f"rotator report {shlex.quote(row['name'])} --from {about.now - _BEFORE:%Y-%m-%d}"
+    yield h("p", json, "; what was before: ", h("code", before, css="command"))
 
 
 def _to_do(facts: TargetFacts) -> Iterator[Child]:
-    name, account, hold = facts.target.name, facts.target.account, facts.hold
+    hold = facts.hold
     items: list[Element] = [
         h("li", h("strong", each.word.replace("_", " "), css="bad" if each.urgent else "warn"), f": {each.means}",
           h("br"), commands(each.commands))
-        for each in remedies(facts.words, name, account)
+        for each in remedies(facts.words, facts.target)
     ]  # fmt: skip
     if hold is not None and hold.reason not in _QUIET_HOLDS:
-        ways = commands_of_hold(hold.reason, name, account)
+        ways = commands_of_hold(hold.reason, facts.target)
         what = h("strong", f"held, {hold.reason.value}", css="bad" if hold.reason.end.blocks else None)
-        ends: Child = list(commands(ways)) if ways else "It ends by itself."
+        ends: Child = list(commands(ways)) if ways else f"No command: {end_of(hold.reason)}."
         items.append(h("li", what, f": {hold.message}", h("br"), ends))
     items += [h("li", pause.words, h("br"), commands([resume(pause)])) for pause in facts.pauses]
     if items:

@@ -1,7 +1,7 @@
 """The page of targets: searched, filtered, sorted, and turned over, by plain forms and addresses. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from rotator.core.holding import HoldReason
 from rotator.observe.markup import Child, Element, h
 from rotator.observe.needs import Need
 from rotator.observe.ordering import Order
+from rotator.observe.remedies import BY_URGENCY, URGENT
 from rotator.observe.status_query import StatusQuery, StatusQueryError, parse
 from rotator.observe.status_words import Json, StatusWords
 from rotator.observe.target_words import FILTERS, ORPHAN, OTHERS
@@ -90,6 +91,7 @@ class TargetList:
     document: Json  # the status document of the targets of this page
     matching: int  # targets that the filters let through
     accounts: Sequence[str]
+    needs: Mapping[str, Collection[str]]  # by target of this page
 
 
 def list_page(about: About, found: TargetList) -> str:
@@ -110,11 +112,11 @@ def _body(about: About, found: TargetList) -> Iterator[Child]:
     yield h("p", f"{shown}{number_of(found.matching, 'target')}", role="status")
     words = StatusWords(about.now, about.now.tzinfo)
     heads = (("Target", None), ("State", None), ("Published", "wide"), ("Next rotation", None), ("What goes on", None))
-    yield table("Targets", heads, (_row(row, words) for row in rows))
+    yield table("Targets", heads, (_row(row, words, found.needs[row["name"]]) for row in rows))
     yield _turn(found.query, found.matching)
 
 
-def _row(row: Json, words: StatusWords) -> list[Child]:
+def _row(row: Json, words: StatusWords, needs: Collection[str]) -> list[Child]:
     about = words.remarks(row, everything=False)
     waiting = row["waiting"]
     if waiting and row["state"] != "blocked" and waiting["reason"] not in (HoldReason.NOT_DUE.value, "retired"):
@@ -127,8 +129,15 @@ def _row(row: Json, words: StatusWords) -> list[Child]:
         state_mark(row["state"]),
         list(lines(words.published(row))),
         list(lines(words.next_rotation(row))),
-        list(lines("\n".join(dict.fromkeys(shown)))),
+        [_needs(needs), list(lines("\n".join(dict.fromkeys(shown))))],
     ]
+
+
+def _needs(needs: Collection[str]) -> Iterator[Child]:
+    for need in BY_URGENCY:
+        if need in needs:
+            yield h("strong", need.replace("_", " "), css="bad" if need in URGENT else "warn")
+            yield h("br")
 
 
 def _form(query: ListQuery, accounts: Sequence[str]) -> Element:
