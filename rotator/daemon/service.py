@@ -27,6 +27,7 @@ from rotator.daemon.share import Share
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
 from rotator.daemon.watches import start_watch
+from rotator.daemon.web import Web
 from rotator.observe.health import Health
 from rotator.ports import StoreError, StoreUnavailable
 from rotator.settings import Settings
@@ -74,6 +75,7 @@ class Service:
         pages = Pages(
             composition.metrics.render,
             lambda query: self._snapshot.document(self._looks.components, query),
+            Web(composition, self._snapshot, lambda: self._looks.components),
             lambda: self._settings.daemon.http.required_token,
         )
         self._endpoint = Endpoint(daemon.http, pages, Probes(self._health), composition.clock)
