@@ -8,7 +8,7 @@ from rotator.fields.text import is_name
 from rotator.settings.first_configuration import (
     REFERENCE_FORMS,
     FirstConfiguration,
-    Question,
+    KeyQuestion,
     account_questions,
     account_types,
     login_methods,
@@ -62,7 +62,7 @@ class Interview:
             self._first.put(("providers", self.account, "type"), kind)
             self._ask(account_questions(kind), "account")
 
-    def _ask(self, questions: list[Question], prefix: str, within: Loc = ()) -> None:
+    def _ask(self, questions: list[KeyQuestion], prefix: str, within: Loc = ()) -> None:
         for each in questions:
             about = f"{each.key}: {each.about}" + f" ({REFERENCE_FORMS})" * each.is_secret
             key = ".".join((prefix, *map(str, within), each.key))

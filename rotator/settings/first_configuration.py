@@ -39,7 +39,7 @@ REFERENCE_FORMS = "env:NAME, file:PATH or vault:PATH#KEY"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class KeyQuestion:
     """A key that has to have a value."""
 
     key: str
@@ -58,12 +58,12 @@ def login_methods() -> Mapping[str, str]:
     return {method: _sentence(section.__doc__ or "") for method, section in _logins().items()}
 
 
-def account_questions(kind: str) -> list[Question]:
+def account_questions(kind: str) -> list[KeyQuestion]:
     """Returns what an account of this type has to have."""
     return _questions(KINDS[kind].options_model)
 
 
-def login_questions(method: str) -> list[Question]:
+def login_questions(method: str) -> list[KeyQuestion]:
     """Returns what a login has to have."""
     return _questions(_logins()[method])
 
@@ -139,7 +139,7 @@ def _logins() -> Mapping[str, type[Section]]:
     return {get_args(section.model_fields["method"].annotation)[0]: section for section in sections}
 
 
-def _questions(section: type[Section]) -> list[Question]:
+def _questions(section: type[Section]) -> list[KeyQuestion]:
     fields = {key: field for key, field in section.model_fields.items() if key not in ("type", "method")}
     asked = [key for key, field in fields.items() if field.is_required()]
     secrets = [key for key, field in fields.items() if _refers(field.annotation)]
@@ -148,13 +148,13 @@ def _questions(section: type[Section]) -> list[Question]:
     return [_question(key, field, is_secret=key in secrets) for key, field in fields.items() if key in asked]
 
 
-def _question(key: str, field: FieldInfo, *, is_secret: bool) -> Question:
+def _question(key: str, field: FieldInfo, *, is_secret: bool) -> KeyQuestion:
     about, example = _sentence(field.description or ""), str((field.examples or [""])[0])
     if is_secret:  # its example is `{env: NAME}`
-        return Question(key, about, example.strip("{}").replace(": ", ":"), is_secret=True)
+        return KeyQuestion(key, about, example.strip("{}").replace(": ", ":"), is_secret=True)
     if field.annotation is Path:
-        return Question(key, about, example, is_secret=False)
-    return Question(key, f"{about}, such as {example}" if example else about, "", is_secret=False)
+        return KeyQuestion(key, about, example, is_secret=False)
+    return KeyQuestion(key, f"{about}, such as {example}" if example else about, "", is_secret=False)
 
 
 def _refers(annotation: Any) -> bool:
