@@ -14,6 +14,7 @@ from rotator.cli.exits import MEANING, code_of
 from rotator.cli.memory_protection import protect_memory
 from rotator.cli.pause_commands import register as pause_commands
 from rotator.cli.printing import say
+from rotator.cli.reconcile_commands import register as reconcile_commands
 from rotator.cli.report_commands import register as report_commands
 from rotator.cli.rotation_commands import register as rotation_commands
 from rotator.cli.setup_commands import register as setup_commands
@@ -31,6 +32,7 @@ _GROUPS = (
     report_commands,
     compliance_commands,
     check_commands,
+    reconcile_commands,
     embedded_commands,
     simulator_commands,
 )
