@@ -19,7 +19,7 @@ from rotator.cli.options import (
     Why,
 )
 
-_Account = Annotated[
+_AccountName = Annotated[
     str,
     typer.Argument(
         metavar="ACCOUNT",
@@ -92,7 +92,7 @@ def check_config(
 
 
 def check_provider(
-    account: _Account,
+    account: _AccountName,
     write: _Write = False,
     expendable: _Expendable = None,
     transcript: _Transcript = None,

@@ -11,12 +11,14 @@ from rich.table import Table
 from rotator.cli.context import open_context
 from rotator.cli.exits import Exit
 from rotator.cli.options import Output
-from rotator.cli.printing import cell, counted, length_text, print_json, print_lines, print_table, table
+from rotator.cli.printing import cell, print_json, print_lines, print_table, table
 from rotator.core.holds import evidence_in_words
 from rotator.core.model import Policy, Target
 from rotator.core.schedule import Cron
 from rotator.core.strategy_evidence import Standing, StrategyEvidence
 from rotator.daemon.evidence_warning import known_strategies
+from rotator.daemon.notification_sender import senders
+from rotator.observe.time_words import counted, length_text
 from rotator.settings import ConfigError, ConfigProblem, Settings, check
 from rotator.settings.limited_lives import LimitedLife, limited_lives
 from rotator.settings.strength import bits
@@ -34,6 +36,7 @@ def show_check(config: Path, output: Output, *, with_evidence: bool = False) -> 
     """
     try:
         settings, warnings = check(config, os.environ)
+        senders(settings, config)  # Apprise alone knows whether it understands a URL
     except ConfigError as error:
         return _wrong(error.problems, output)
     evidence = _evidence(config) if with_evidence else None
@@ -63,7 +66,15 @@ def _wrong(problems: Iterable[ConfigProblem], output: Output) -> Exit:
     documents = [asdict(problem) for problem in problems]
     if output is Output.JSON:
         print_json(
-            {"ok": False, "problems": documents, "warnings": [], "targets": [], "selections": [], "policies": []}
+            {
+                "ok": False,
+                "problems": documents,
+                "warnings": [],
+                "targets": [],
+                "selections": [],
+                "policies": [],
+                "strategies": None,
+            }
         )
     else:
         # The arithmetic of a limit has a line for each part.

@@ -108,7 +108,7 @@ class _PaperRun:
             case do.TakeClaim():
                 self.waits_for = ""
             case do.Drop():
-                self.waits_for = f"it is impossible: {action.message}"
+                self.waits_for = action.message if action.needless else f"it is impossible: {action.message}"
             case do.LookUp():
                 self.needs, wanted = action.wanted, action.wanted
                 self._step(f"look up {wanted.username or wanted.id} at {wanted.account}", "the next step depends on it")

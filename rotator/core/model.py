@@ -186,6 +186,7 @@ class Attempt:
     compromised: bool = False
     take_over: bool = False  # overwrite a consumer document that somebody else wrote
     despite_pause: bool = False  # the request passed a pause or a blackout
+    repairs: bool = False  # see `Request`
     uncertain: bool = False  # the answer to a call was lost: the provider may have the password
     refused: bool = False  # the provider definitely refuses this password: discard it once that is safe
     put_back: bool = False  # devices are out, and it was not accepted in time: what was in force before is put back
@@ -317,6 +318,7 @@ class Request:
     compromised: bool = False
     take_over: bool = False
     despite_pause: bool = False  # neither a pause nor a blackout holds it
+    repairs: bool = False  # what is published is refused: as long as that lasts, no blackout holds it
     stated: str = ""  # see `Origin`
 
     @property

@@ -372,6 +372,13 @@ METRICS = (
         "Number of the newest record in this process's chain of the audit; -1 before the first.",
     ),
     Described(
+        "rotator_notifications_total",
+        "counter",
+        ("route", "outcome"),
+        "Messages that the routes of `notifications` sent, by whether the service took them (`taken`, `not_taken`). "
+        "What was not taken is sent again.",
+    ),
+    Described(
         "rotator_audit_waiting_records",
         "gauge",
         ("destination",),

@@ -60,6 +60,7 @@ class Metrics:
         self._vault_seconds = _histogram(self._registry, "rotator_vault_request_duration_seconds")
         self._missed = _counter(self._registry, "rotator_scheduler_missed_runs_total")
         self._jumps = _counter(self._registry, "rotator_clock_jumps_total")
+        self._notifications = _counter(self._registry, "rotator_notifications_total")
         self._bounds = _Bounds()
         # These exist from the first scrape on: `increase()` misses the event that creates a counter.
         for direction in ("forward", "backward"):
@@ -96,6 +97,16 @@ class Metrics:
     def missed_run(self, reason: str) -> None:
         """Counts a run that the scheduler skipped."""
         self._missed.labels(*self._bounds.words("missed", "", reason)).inc()
+
+    def notification(self, route: str, *, taken: bool) -> None:
+        """Counts a message to people that a service took, or did not take."""
+        self._notifications.labels(route, "taken" if taken else "not_taken").inc()
+
+    def expect_notifications(self, routes: Iterable[str]) -> None:
+        """Begins to count the messages of each route."""
+        for route in routes:
+            for outcome in ("taken", "not_taken"):
+                self._notifications.labels(route, outcome)
 
     def sweep_takes(self, round_: timedelta) -> None:
         """Sets how long the sweep takes for all targets of this process."""
