@@ -8,7 +8,7 @@ from rotator.cli.asking import Ringer
 from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext
 from rotator.cli.options import Why
-from rotator.cli.printing import counted, length_text, say
+from rotator.cli.printing import say
 from rotator.cli.waiting import when_free
 from rotator.core.audit_check import AuditCheck
 from rotator.core.bell import Ringing
@@ -17,6 +17,7 @@ from rotator.core.origin import Origin
 from rotator.core.orphan_evidence import MadeCredentials
 from rotator.core.removal import RemovalImpossible
 from rotator.engine import Orphaned, OrphanRepair, ReconciledAccount
+from rotator.observe.time_words import counted, length_text
 
 
 @dataclass(frozen=True, slots=True)
