@@ -13,6 +13,7 @@ from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.exits import MEANING, code_of
 from rotator.cli.import_commands import register as import_commands
 from rotator.cli.memory_protection import protect_memory
+from rotator.cli.notification_commands import register as notification_commands
 from rotator.cli.pause_commands import register as pause_commands
 from rotator.cli.printing import say
 from rotator.cli.reconcile_commands import register as reconcile_commands
@@ -34,6 +35,7 @@ _GROUPS = (
     report_commands,
     compliance_commands,
     check_commands,
+    notification_commands,
     reconcile_commands,
     embedded_commands,
     simulator_commands,

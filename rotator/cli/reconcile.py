@@ -9,12 +9,13 @@ from rotator.cli.choosing import select_accounts
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit, Interrupted
 from rotator.cli.options import Output
-from rotator.cli.printing import cell, counted, print_json, print_lines, print_table, safe, say, table
+from rotator.cli.printing import cell, print_json, print_lines, print_table, safe, say, table
 from rotator.cli.progress import screen, show_progress
 from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
 from rotator.core.model import Target
 from rotator.engine import ReconciledAccount, Reconciler
 from rotator.observe.discrepancy_words import remedy_of, row_of, what_of
+from rotator.observe.time_words import counted
 
 _MOST_NAMED = 5
 
