@@ -7,7 +7,7 @@ from typing import Any
 
 from rotator.cli.context import CommandContext
 from rotator.cli.exits import CommandError
-from rotator.cli.printing import counted, safe, say
+from rotator.cli.printing import safe, say
 from rotator.cli.progress import ProgressObserver
 from rotator.cli.reconcile import reconcile_one, reconciler_of
 from rotator.core.consumer_document import ConsumerDocument
@@ -16,6 +16,7 @@ from rotator.core.model import Target
 from rotator.engine import ReconciledAccount
 from rotator.fields.text import is_name
 from rotator.observe.discrepancy_words import what_of
+from rotator.observe.time_words import counted
 from rotator.settings.import_plan import ImportRow
 from rotator.settings.import_source import ImportSource
 

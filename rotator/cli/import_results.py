@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from rotator.cli.import_adoption import AdoptedRow, AdoptionResult
-from rotator.cli.printing import cell, counted, print_lines, print_table, safe, table
+from rotator.cli.printing import cell, print_lines, print_table, safe, table
+from rotator.observe.time_words import counted
 from rotator.settings.import_plan import ImportRow, RowVerdict
 
 _MOST_ROWS = 50  # with more of them, only those are shown that somebody has to look at

@@ -15,12 +15,13 @@ from rotator.cli.import_adoption import AdoptedRow, AdoptionResult, adopt_rows
 from rotator.cli.import_checks import check_rows, listed_source
 from rotator.cli.import_results import import_document, print_adopted, print_plan
 from rotator.cli.options import Output, Why
-from rotator.cli.printing import counted, print_json, print_lines, say
+from rotator.cli.printing import print_json, print_lines, say
 from rotator.cli.progress import screen, show_progress
 from rotator.cli.writing import put_in_place
 from rotator.core.model import Target
 from rotator.fields.suggestions import suggest
 from rotator.fields.text import LoadContext
+from rotator.observe.time_words import counted
 from rotator.settings import ConfigError, Draft, load
 from rotator.settings.files import decoded, included_folder, read_text
 from rotator.settings.import_plan import ImportRow, RowDefaults, RowVerdict, compare_rows, read_rows
