@@ -37,7 +37,7 @@ from rotator.providers.http.directory import Directories
 from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
-from rotator.settings import ConfigError, ConfigProblem, Settings, load
+from rotator.settings import ON_DISK, ConfigError, ConfigProblem, Draft, Settings, load
 from rotator.settings.usage import http_sources
 from rotator.settings.vault import EmbeddedVaultSettings, RemoteVaultSettings
 from rotator.vault.answers import Caller
@@ -71,6 +71,7 @@ class Composition:
         read_only: bool = False,
         gets_only: bool = False,
         quiet: bool = False,
+        draft: Draft = ON_DISK,
     ) -> None:
         """Reads the configuration and sets up logging and the audit.
 
@@ -81,12 +82,13 @@ class Composition:
             quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
                 file to standard error instead of standard output (at a terminal only what Vault has not taken), and
                 use the embedded Vault of a running daemon.
+            draft: what stands in for files of the configuration that are not written yet.
 
         Raises:
             ConfigError: the configuration is invalid.
             AuditError: the audit has no usable destination.
         """
-        self._config, self._environ, self._stop = config, environ, stop
+        self._config, self._environ, self._stop, self._draft = config, environ, stop, draft
         self._read_only, self._gets_only, self._quiet = read_only, read_only or gets_only, quiet
         self.clock = SystemClock(stop)
         self.randomness = SystemRandomness()
@@ -148,7 +150,7 @@ class Composition:
         return settings
 
     def _load(self) -> Settings:
-        settings = load(self._config, self._environ)
+        settings = load(self._config, self._environ, self._draft)
         if settings.daemon.http.token is not None:
             self.redactor.add(settings.daemon.http.token.value)
         self.redactor.add(*settings.audit.secrets)
