@@ -10,7 +10,7 @@ from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output, Why
-from rotator.cli.printing import print_json, print_lines, safe, say, when
+from rotator.cli.printing import print_json, print_lines, safe, say
 from rotator.cli.waiting import when_free
 from rotator.core.audit_words import AuditVerb
 from rotator.core.holding import Hold, HoldEnd
@@ -20,6 +20,7 @@ from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Ta
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Look, Outcome
 from rotator.fields.suggestions import suggest
+from rotator.observe.time_words import when
 
 _MOST_LOOKS = 20
 

@@ -58,7 +58,9 @@ class Capabilities:
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
     shows_password: bool = False  # by the provider's pages; an account may show a mask all the same
     attaches: bool = False  # something else there names the credential that it lets in, such as a trunk
+    proves_attached: bool = False  # a password is tried where what names the credential lets it in
     tries_ended: timedelta | None = None  # how often what was ended may be tried where devices log in; None: never
+    lists_by_name: str = ""  # what names credentials by username, is not taken over, and is shown by no request
     shows_usage: bool = False  # it says whether devices are logged in with a credential
 
 

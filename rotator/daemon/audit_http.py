@@ -12,6 +12,7 @@ from rotator.core.secret import Secret
 from rotator.fields.proxy import ProxySettings
 from rotator.observe.audit_outlet import SinkKind
 from rotator.ports import Clock
+from rotator.providers.connecting import Destination
 from rotator.providers.http.deadline import Deadline
 from rotator.providers.http.transport import Network, lost
 
@@ -42,7 +43,9 @@ class HttpSink:
         self.kind: SinkKind = "http"
         self.name = f"http {urlsplit(url).netloc}"  # some collectors have a secret in the path
         self._deadline = Deadline(clock)
-        self._network = Network(trust, self._deadline, proxy if proxy is not None and proxy.carries(url) else None)
+        carried_by = proxy if proxy is not None and proxy.carries(url) else None
+        self._network = Network(trust, self._deadline, carried_by)
+        self._destination = Destination.at(url, "url", carried_by)
 
     def write(self, lines: Sequence[Line]) -> None:
         """Sends the lines. Raises OSError."""
@@ -70,9 +73,7 @@ class HttpSink:
         try:
             status = self._post(body)
         except httpx.HTTPError as error:
-            why = lost(error)
-            message = "its certificate is not trusted: check url, or set ca_file" if why.outcome == "untrusted" else ""
-            raise _NotNow(message or why.message) from None
+            raise _NotNow(lost(error, self._destination).message) from None
         if 200 <= status < 300:
             return
         if status in _LATER or status >= 500:
