@@ -11,11 +11,12 @@ from rotator.cli.exits import Exit, Interrupted
 from rotator.cli.options import Output, Why
 from rotator.cli.printing import cell, print_json, print_lines, print_table, safe, say, table
 from rotator.cli.progress import screen, show_progress
-from rotator.cli.retire_orphans import retire_orphans, rows_of
+from rotator.cli.retire_orphans import RetiredOrphan, retire_orphans, rows_of
 from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
 from rotator.engine import ReconciledAccount, Reconciler
 from rotator.observe.discrepancy_words import remedy_of, row_of, what_of
 from rotator.observe.time_words import counted
+from rotator.ports import StoreDenied
 
 _MOST_NAMED = 5
 
@@ -33,11 +34,13 @@ class ReconcileOptions:
 
 def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) -> Exit:
     """Compares, prints what does not fit, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
-    with open_context(config, read_only=not options.repairs, gets_only=True) as context:
-        found = _compared(context, options)
+    with open_context(config, gets_only=True) as context:
+        reconciler = _reconciler(context)
+        found = _compared(context, reconciler, options)
         if output is Output.TABLE:
             _print(found, options)
         retired = retire_orphans(context, found, options.why, confirmed=options.yes) if options.repairs else []
+        _keep(reconciler, found, retired)
         if output is Output.JSON:
             rows = {"accounts": _rows(found, options)} | ({"retired": rows_of(retired)} if options.repairs else {})
             print_json({"time": context.composition.clock.now().isoformat()} | rows)
@@ -46,9 +49,8 @@ def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) 
     return Exit.FAILED if left or any(each.problem or each.unread for each in found) else Exit.DONE
 
 
-def _compared(context: CommandContext, options: ReconcileOptions) -> list[ReconciledAccount]:
+def _compared(context: CommandContext, reconciler: Reconciler, options: ReconcileOptions) -> list[ReconciledAccount]:
     chosen = select_accounts(context.components.providers, options.accounts)
-    reconciler = _reconciler(context)
     names = reconciler.names()
     with screen() as display, show_progress(display, len(names)) as progress:
         progress.begins("read", len(names))
@@ -66,6 +68,15 @@ def _one(context: CommandContext, reconciler: Reconciler, account: str) -> Recon
     if context.stop.is_set():
         raise Interrupted
     return reconciler.reconcile(account, reading)
+
+
+def _keep(reconciler: Reconciler, found: Sequence[ReconciledAccount], retired: Sequence[RetiredOrphan]) -> None:
+    """Keeps the counts for the metrics. Who may not write still sees the result."""
+    for account in found:
+        try:
+            reconciler.keep(account, sum(each.done and each.found.account in account.accounts for each in retired))
+        except StoreDenied as error:
+            say(f"{', '.join(account.accounts)}: not kept for the metrics: {error}")
 
 
 def _reconciler(context: CommandContext) -> Reconciler:
@@ -90,12 +101,16 @@ def _print(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> Non
         for each in shown:
             what = f"{what_of(each)}; {remedy_of(each)}"
             named = "\n".join(safe(name) for name in each.targets)
-            rows.add_row(safe(each.account), each.kind.replace("_", " "), cell(_credential(each)), named, cell(what))
+            rows.add_row(safe(each.account), _word(each.kind), cell(_credential(each)), named, cell(what))
         print_table(rows)
     for account in found:
         print_lines(_sum(account))
         for line in _doubts(account):
             say(line)
+
+
+def _word(kind: DiscrepancyKind) -> str:
+    return kind.value.replace("_", " ")
 
 
 def _credential(found: Discrepancy) -> str:
@@ -105,7 +120,7 @@ def _credential(found: Discrepancy) -> str:
 
 def _sum(account: ReconciledAccount) -> str:
     """Returns how much of each kind there is, shown or not."""
-    kinds = [f"{number} {kind.replace('_', ' ')}" for kind, number in account.result.counts.items() if number]
+    kinds = [f"{number} {_word(kind)}" for kind, number in account.result.counts.items() if number]
     listed = f"{counted(account.result.listed, 'credential')} listed"
     if account.problem:
         listed = f"at least {listed}" if account.result.listed else "not listed"

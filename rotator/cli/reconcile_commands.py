@@ -71,9 +71,9 @@ def reconcile(
       duplicate      one username twice, or one credential of two targets
       never_rotated  of a target, and rotator did not make what is in use
 
-    It reads the whole listing of each account, and every state document, and changes nothing. What a rotation is doing
+    It reads the whole listing of each account, and every state document, and changes neither. What a rotation is doing
     at the moment is no finding. Each finding says what ends it. Where the listing is not certain to be whole, nothing
-    counts as missing.
+    counts as missing. How many of each kind there are is kept in Vault, for the daemons' metrics.
 
     --repair orphaned puts what this installation certainly created for a target into that target's ledger. Nothing is
     sent to the provider: whoever looks at the target disables it after the overlap and deletes it after the quarantine,

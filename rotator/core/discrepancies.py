@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Self
 
 from rotator.core.model import Credential, Target, TargetState
 from rotator.core.selection import ListedCredential, Selection
 
 
-class DiscrepancyKind(StrEnum):
+class DiscrepancyKind(Enum):
     """A kind of discrepancy, as the label of a metric and in the output of `rotator reconcile`."""
 
     FOREIGN = "foreign"  # at the provider, and nothing says that it is ours
