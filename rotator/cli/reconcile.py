@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from rotator.cli.choosing import select_accounts
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit, Interrupted
@@ -29,6 +31,7 @@ class ReconcileOptions:
     kinds: tuple[DiscrepancyKind, ...]
     why: Why
     repairs: bool = False  # orphans
+    audit: tuple[Path, ...] = ()  # copies of it, beside what Vault has
     yes: bool = False
 
 
@@ -39,7 +42,9 @@ def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) 
         found = _compared(context, reconciler, options)
         if output is Output.TABLE:
             _print(found, options)
-        retired = retire_orphans(context, found, options.why, confirmed=options.yes) if options.repairs else []
+        retired = (
+            retire_orphans(context, found, options.why, options.audit, confirmed=options.yes) if options.repairs else []
+        )
         _keep(reconciler, found, retired)
         if output is Output.JSON:
             rows = {"accounts": _rows(found, options)} | ({"retired": rows_of(retired)} if options.repairs else {})
@@ -95,18 +100,21 @@ def _reconciler(context: CommandContext) -> Reconciler:
 
 
 def _print(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> None:
-    shown = [each for account in found for each in account.result.of(*options.kinds)]
-    if shown:
-        rows = table("Account", "Finding", "Credential", "Target", "What")
-        for each in shown:
-            what = f"{what_of(each)}; {remedy_of(each)}"
-            named = "\n".join(safe(name) for name in each.targets)
-            rows.add_row(safe(each.account), _word(each.kind), cell(_credential(each)), named, cell(what))
-        print_table(rows)
     for account in found:
         print_lines(_sum(account))
         for line in _doubts(account):
             say(line)
+        shown = account.result.of(*options.kinds)
+        if shown:
+            print_table(_table(shown))
+
+
+def _table(shown: Sequence[Discrepancy]) -> Table:
+    rows = table("Finding", "Credential", "Target", "What")
+    for each in shown:
+        targets = "\n".join(safe(name) for name in each.targets)
+        rows.add_row(_word(each.kind), cell(_credential(each)), targets, cell(f"{what_of(each)}; {remedy_of(each)}"))
+    return rows
 
 
 def _word(kind: DiscrepancyKind) -> str:
