@@ -15,6 +15,7 @@ from rotator.cli.printing import cell, print_json, print_lines, print_table, saf
 from rotator.cli.progress import screen, show_progress
 from rotator.cli.retire_orphans import RetiredOrphan, retire_orphans, rows_of
 from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
+from rotator.core.model import Target
 from rotator.engine import ReconciledAccount, Reconciler
 from rotator.observe.discrepancy_words import remedy_of, row_of, what_of
 from rotator.observe.time_words import counted
@@ -38,7 +39,7 @@ class ReconcileOptions:
 def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) -> Exit:
     """Compares, prints what does not fit, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     with open_context(config, gets_only=True) as context:
-        reconciler = _reconciler(context)
+        reconciler = reconciler_of(context, context.components.targets)
         found = _compared(context, reconciler, options)
         if output is Output.TABLE:
             _print(found, options)
@@ -61,10 +62,12 @@ def _compared(context: CommandContext, reconciler: Reconciler, options: Reconcil
         progress.begins("read", len(names))
         reconciler.read_documents(names, progress.advance)
     listings = dict.fromkeys(reconciler.same_listing(account) for account in chosen)
-    return [_one(context, reconciler, accounts[0]) for accounts in listings]
+    return [reconcile_one(context, reconciler, accounts[0]) for accounts in listings]
 
 
-def _one(context: CommandContext, reconciler: Reconciler, account: str) -> ReconciledAccount:
+def reconcile_one(context: CommandContext, reconciler: Reconciler, account: str) -> ReconciledAccount:
+    """Reads and compares one account. Raises StoreError, Interrupted."""
+
     def reading(message: str) -> None:
         if context.stop.is_set():
             raise Interrupted
@@ -84,14 +87,15 @@ def _keep(reconciler: Reconciler, found: Sequence[ReconciledAccount], retired: S
             say(f"{', '.join(account.accounts)}: not kept for the metrics: {error}")
 
 
-def _reconciler(context: CommandContext) -> Reconciler:
+def reconciler_of(context: CommandContext, targets: Sequence[Target]) -> Reconciler:
+    """Returns what compares the accounts with the documents of these targets."""
     components = context.components
     return Reconciler(
         components.store,
         context.composition.clock,
         components.providers,
         components.evidence_keys,
-        components.targets,
+        targets,
         components.settings.core_selections,
         components.former_names,
         components.presence,
