@@ -13,7 +13,7 @@ from rotator.observe.web.timeline import Json, Lane, Mark, lanes, moments
 _WIDTH, _SIDE, _TOP, _LANE = 960.0, 14.0, 30.0, 46.0
 _MOST_LANES = 12
 _LEAST = 64.0  # units between the labels of the axis
-_FINE = 2000.0  # what lies within this part of the whole time is shown as if time were linear
+_FINE, _FINEST = 2000.0, 50_000.0  # parts of the whole time; what lies within one looks as if time were linear
 _TICKS = [timedelta(seconds=each) for each in (10, 60, 600, 3600, 21600, 86400)] + [
     timedelta(days=each) for each in (3, 7, 30, 90, 365, 1095, 3650)
 ]
@@ -50,16 +50,13 @@ class _Scale:
     now: datetime
     past: float  # seconds
     future: float
-
-    @property
-    def _fine(self) -> float:
-        return max(self.past, self.future) / _FINE
+    fine: float  # what lies within looks as if time were linear
 
     def x(self, moment: datetime) -> float:
         """Returns the place of a moment."""
-        before, after = (log1p(side / self._fine) for side in (self.past, self.future))
+        before, after = (log1p(side / self.fine) for side in (self.past, self.future))
         seconds = (moment - self.now).total_seconds()
-        away = log1p(abs(seconds) / self._fine)
+        away = log1p(abs(seconds) / self.fine)
         part = (before + (away if seconds >= 0 else -away)) / (before + after)
         return round(_SIDE + part * (_WIDTH - 2 * _SIDE), 1)
 
@@ -78,8 +75,10 @@ class _Scale:
 def _scale(shown: list[Lane], now: datetime) -> _Scale:
     all_moments = [at for at, _, _ in moments(shown)] + [span.end for lane in shown for span in lane.spans]
     past, future = (now - min(all_moments)).total_seconds(), (max(all_moments) - now).total_seconds()
-    least = max(past, future, 1.0) / 50
-    return _Scale(now, max(past, least) * 1.1, max(future, least) * 1.1)
+    reach = max(past, future, 1.0)
+    away = sorted(abs((at - now).total_seconds()) for at in all_moments if at != now)
+    fine = min(max(away[len(away) // 5] if away else 0.0, reach / _FINEST), reach / _FINE)
+    return _Scale(now, max(past, reach / 50) * 1.1, max(future, reach / 50) * 1.1, fine)
 
 
 def _drawn(shown: list[Lane], now: datetime, said: str) -> Element:
