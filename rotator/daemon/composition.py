@@ -12,6 +12,7 @@ from threading import Event
 from typing import Self
 
 from rotator import __version__
+from rotator.core.account_key import AccountKey
 from rotator.core.model import Target, TargetState
 from rotator.core.processes import Role
 from rotator.core.selection import remembered
@@ -36,7 +37,7 @@ from rotator.providers.http.directory import Directories
 from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
-from rotator.settings import ConfigError, ConfigProblem, Settings, load
+from rotator.settings import ON_DISK, ConfigError, ConfigProblem, Draft, Settings, load
 from rotator.settings.usage import http_sources
 from rotator.settings.vault import EmbeddedVaultSettings, RemoteVaultSettings
 from rotator.vault.answers import Caller
@@ -55,6 +56,7 @@ class _AssembledAccount:
     key: str  # see `AccountOptions.account_key`
     pacer: Pacer
     evidence_key: str  # of one kind of credential there
+    life: AccountKey  # of the account's own key
 
 
 class Composition:
@@ -69,6 +71,7 @@ class Composition:
         read_only: bool = False,
         gets_only: bool = False,
         quiet: bool = False,
+        draft: Draft = ON_DISK,
     ) -> None:
         """Reads the configuration and sets up logging and the audit.
 
@@ -79,12 +82,13 @@ class Composition:
             quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
                 file to standard error instead of standard output (at a terminal only what Vault has not taken), and
                 use the embedded Vault of a running daemon.
+            draft: what stands in for files of the configuration that are not written yet.
 
         Raises:
             ConfigError: the configuration is invalid.
             AuditError: the audit has no usable destination.
         """
-        self._config, self._environ, self._stop = config, environ, stop
+        self._config, self._environ, self._stop, self._draft = config, environ, stop, draft
         self._read_only, self._gets_only, self._quiet = read_only, read_only or gets_only, quiet
         self.clock = SystemClock(stop)
         self.randomness = SystemRandomness()
@@ -146,7 +150,7 @@ class Composition:
         return settings
 
     def _load(self) -> Settings:
-        settings = load(self._config, self._environ)
+        settings = load(self._config, self._environ, self._draft)
         if settings.daemon.http.token is not None:
             self.redactor.add(settings.daemon.http.token.value)
         self.redactor.add(*settings.audit.secrets)
@@ -226,6 +230,7 @@ class Composition:
                 providers,
                 paces,
                 evidence_keys,
+                {name: account.life for name, account in accounts.items()},
                 engine,
                 former_names,
                 presence,
@@ -294,7 +299,7 @@ class Composition:
             http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
             provider = KINDS[options.type](options, http, self.randomness)
-            return _AssembledAccount(provider, key, pacer, f"{options.type}-{key}")
+            return _AssembledAccount(provider, key, pacer, f"{options.type}-{key}", options.key)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])
