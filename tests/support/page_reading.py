@@ -87,7 +87,7 @@ class Tag:
 
 
 @dataclass
-class ReadPage(HTMLParser):
+class PageAsRead(HTMLParser):
     """All elements of a page, and its text."""
 
     html: str
@@ -128,9 +128,9 @@ class ReadPage(HTMLParser):
         return body
 
 
-def check_page(html: str) -> ReadPage:
+def check_page(html: str) -> PageAsRead:
     """Reads a page, and checks what holds for each: nothing but known markup, own links, names for what has no text."""
-    page = ReadPage(html)
+    page = PageAsRead(html)
     assert html.startswith("<!doctype html>")
     assert {tag.name for tag in page.tags} <= _TAGS
     assert {name for tag in page.tags for name in tag.attributes} <= _ATTRIBUTES

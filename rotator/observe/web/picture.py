@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from math import log1p
 
 from rotator.observe.markup import Child, Element, h
+from rotator.observe.status_words import Json
 from rotator.observe.time_words import length_text, relative
 from rotator.observe.web.shell import stamp, table
-from rotator.observe.web.timeline import Json, Lane, Mark, lanes, moments
+from rotator.observe.web.timeline import Lane, Mark, lanes, moments
 
 _WIDTH, _SIDE, _TOP, _LANE = 960.0, 14.0, 30.0, 46.0
 _MOST_LANES = 12

@@ -1,11 +1,10 @@
 """The life of a target as its state document knows it: what was and will be accepted, and what was shown. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
 
-Json: TypeAlias = Mapping[str, Any]
+from rotator.observe.status_words import Json
 
 
 @dataclass(frozen=True, slots=True)
