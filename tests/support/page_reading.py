@@ -25,7 +25,7 @@ _TAGS = {
     ),
     *("strong", "b", "span", "code", "br", "dl", "dt", "dd", "div", "time", "details", "summary"),
     *("table", "thead", "tbody", "tr", "th", "td", "form", "label", "input", "select", "optgroup", "option", "button"),
-    *("svg", "line", "rect", "circle", "path", "text"),
+    *("svg", "line", "rect", "path", "text"),
 }
 _ATTRIBUTES = {
     *(
@@ -73,6 +73,7 @@ _ATTRIBUTES = {
         "height",
     ),
     "text-anchor",
+    "transform",
 }
 
 

@@ -24,8 +24,17 @@ _LEGEND = (
     ("off", "disabled or kept for an undo"),
     ("staged", "made, not published"),
 )
-_MARKS = (("good", "shown to work"), ("bad", "failed, refused or over"), ("warn", "late or held"), ("plan", "planned"),
-          ("limit", "age limit"), ("end", "ended"))  # fmt: skip
+_MARKS = (("made", "made"), ("good", "shown to work"), ("bad", "failed, refused or over"), ("warn", "late or held"),
+          ("plan", "planned"), ("limit", "age limit"), ("end", "ended"))  # fmt: skip
+_SHAPES = {  # by kind of mark: the class, and the outline around its place; no two differ by the colour alone
+    "made": ("mark", "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0"),
+    "good": ("mark good", "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0"),
+    "bad": ("mark bad", "M0 -7l6 11h-12z"),
+    "warn": ("mark warn", "M0 7l6 -11h-12z"),
+    "plan": ("mark", "M0 -6l6 6l-6 6l-6 -6z"),
+    "limit": ("mark bad", "M-1.5 -11h3v22h-3z"),
+    "end": ("line", "M-5 -5l10 10m0 -10l-10 10"),
+}
 
 
 def picture(row: Json, now: datetime) -> Iterator[Child]:
@@ -132,18 +141,8 @@ def _away(moment: datetime, now: datetime) -> str:
 
 
 def _mark(kind: str, x: float, y: float, said: str = "") -> Element:
-    title = h("title", said) if said else None
-    if kind == "good":
-        return h("circle", title, cx=x, cy=y, r=5, css="mark good")
-    if kind == "bad":
-        return h("path", title, d=f"M{x} {y - 7}l6 11h-12z", css="mark bad")
-    if kind == "warn":
-        return h("path", title, d=f"M{x} {y + 7}l6 -11h-12z", css="mark warn")
-    if kind == "plan":
-        return h("path", title, d=f"M{x} {y - 6}l6 6l-6 6l-6 -6z", css="mark")
-    if kind == "limit":
-        return h("rect", title, x=x - 1.5, y=y - 11, width=3, height=22, css="mark bad")
-    return h("path", title, d=f"M{x - 5} {y - 5}l10 10m0 -10l-10 10", css="line")
+    css, outline = _SHAPES[kind]
+    return h("path", h("title", said) if said else None, d=outline, transform=f"translate({x} {y})", css=css)
 
 
 def _legend(top: float) -> Iterator[Element]:
