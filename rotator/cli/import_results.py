@@ -20,13 +20,13 @@ def print_plan(rows: Sequence[ImportRow], account: str) -> None:
     conflicts = [row for row in rows if row.verdict is RowVerdict.CONFLICT]
     shown = rows if len(rows) <= _MOST_ROWS else conflicts[:_MOST_CONFLICTS]
     if shown:
-        lines = table("Line", "Target", "Username", "Path", "Result")
+        lines = table("Target", "Username", "Path", "Line", "Result")
         for row in shown:
             target = row.target
             where = "" if row.line is None else str(row.line)
             said = _WORDS[row.verdict] + (f": {_why(row)}" if _why(row) else "")
             names = ", ".join(target.credential.names)
-            lines.add_row(where, *(cell(text) for text in (target.name, names, target.path, said)))
+            lines.add_row(*(cell(text) for text in (target.name, names, target.path, where, said)))
         print_table(lines)
     if len(rows) > _MOST_ROWS and len(conflicts) > _MOST_CONFLICTS:
         print_lines(f"… and {len(conflicts) - _MOST_CONFLICTS:,} more in conflict: --output json has them")

@@ -56,9 +56,9 @@ def import_targets(config: Path, options: ImportOptions, output: Output) -> Exit
     """Shows, asks, writes, adopts, prints, and returns the exit code.
 
     Raises:
-        ConfigError: the source or the configuration is wrong; every mistake is named, and nothing was written.
+        ConfigError: the configuration is invalid, or a file cannot be read.
         StoreError: Vault is unusable.
-        CommandError: nothing can be imported, or nobody has agreed to it.
+        CommandError: the source has mistakes, nothing can be imported, or nobody has agreed to it.
     """
     if options.source == _STDIN and not (options.confirmed or options.dry_run):
         raise CommandError("standard input leaves no way to ask: add --yes, or --dry-run", Exit.USAGE)
@@ -105,9 +105,10 @@ def _carried_out(work: "_Import", options: ImportOptions, rows: Sequence[ImportR
 
 
 def _code(adopted: Sequence[AdoptedRow]) -> Exit:
-    if any(each.result is AdoptionResult.LEFT for each in adopted):
-        return Exit.STOPPED
-    return Exit.FAILED if any(each.result is AdoptionResult.FAILED for each in adopted) else Exit.DONE
+    results = {each.result for each in adopted}
+    if AdoptionResult.FAILED in results:
+        return Exit.FAILED
+    return Exit.STOPPED if AdoptionResult.LEFT in results else Exit.DONE
 
 
 class _Import:
@@ -154,7 +155,8 @@ class _Import:
         context = LoadContext(os.environ, self._config.absolute().parent)
         rows, problems = read_rows(source, self._defaults, context)
         if problems:
-            raise ConfigError(problems)
+            lines = (f"  {problem}" for problem in problems)
+            raise CommandError("\n".join(("nothing was written: the source has mistakes:", *lines)), Exit.USAGE)
         compare_rows(rows, self._settings)
         for row in rows:
             if row.target.provider != self._options.account:

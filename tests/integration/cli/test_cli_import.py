@@ -214,3 +214,21 @@ def test_a_first_configuration_rotates(environment, run_command, tmp_path, monke
     assert [line.split(",")[0] for line in (folder / "targets.d" / "vobiz.csv").read_text().splitlines()] == [
         *("name", "phone1", "phone2"),
     ]
+
+
+def test_a_list_of_wrong_passwords_does_not_lock_the_address_out(environment, run_command, tmp_path):
+    """Not one after the other is tried; each of those that were stays as it is."""
+    usernames = [f"desk{number:02}" for number in range(30)]
+    create_credentials(environment, "office", *usernames)
+    config = environment.configure([OFFICE], policies=DAY)
+    config.write_text(json.dumps({**json.loads(config.read_text()), "include": ["targets.d"]}))
+    file = private(tmp_path / "desks.csv", "username,password\n" + "".join(f"{name},wrong\n" for name in usernames))
+    words = ("--strategy", "in-place", "--path", "sip/{name}", "--adopt", "--yes", "-o", "json")
+    done = run_command("import", "vobiz", "--from", file, *words)
+    assert done.code == 1
+    failed = [each for each in done.json["adopted"] if each["result"] == "failed"]
+    assert 5 <= len(failed) <= 13  # as many as may be under way at once
+    assert all("does not accept" in each["message"] for each in failed)
+    left = [each for each in done.json["adopted"] if each["result"] == "not done"]
+    assert len(left) == 30 - len(failed)
+    assert "passwords in a row were refused: correct the source" in left[-1]["message"]
