@@ -8,9 +8,10 @@ from typing import Any
 from rotator.cli.choosing import select_accounts
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit, Interrupted
-from rotator.cli.options import Output
+from rotator.cli.options import Output, Why
 from rotator.cli.printing import cell, print_json, print_lines, print_table, safe, say, table
 from rotator.cli.progress import screen, show_progress
+from rotator.cli.retire_orphans import retire_orphans, rows_of
 from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
 from rotator.core.model import Target
 from rotator.engine import ReconciledAccount, Reconciler
@@ -24,20 +25,26 @@ _MOST_NAMED = 5
 class ReconcileOptions:
     """The arguments of `rotator reconcile`."""
 
-    accounts: tuple[str, ...] = ()  # names or patterns; none: all
-    kinds: tuple[DiscrepancyKind, ...] = tuple(DiscrepancyKind)
+    accounts: tuple[str, ...]  # names or patterns; none: all
+    kinds: tuple[DiscrepancyKind, ...]
+    why: Why
+    repairs: bool = False  # orphans
+    yes: bool = False
 
 
 def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) -> Exit:
     """Compares, prints what does not fit, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
-    with open_context(config, read_only=True) as context:
+    with open_context(config, read_only=not options.repairs, gets_only=True) as context:
         found = _compared(context, options)
-        if output is Output.JSON:
-            print_json({"time": context.composition.clock.now().isoformat(), "accounts": _rows(found, options)})
-        else:
+        if output is Output.TABLE:
             _print(found, options)
-    wrong = any(each.problem or each.unread or each.result.of(*options.kinds) for each in found)
-    return Exit.FAILED if wrong else Exit.DONE
+        retired = retire_orphans(context, found, options.why, confirmed=options.yes) if options.repairs else []
+        if output is Output.JSON:
+            rows = {"accounts": _rows(found, options)} | ({"retired": rows_of(retired)} if options.repairs else {})
+            print_json({"time": context.composition.clock.now().isoformat()} | rows)
+    left = {id(each) for account in found for each in account.result.of(*options.kinds)}
+    left -= {id(each.found) for each in retired if each.done}
+    return Exit.FAILED if left or any(each.problem or each.unread for each in found) else Exit.DONE
 
 
 def _compared(context: CommandContext, options: ReconcileOptions) -> list[ReconciledAccount]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from rotator.core.account_key import AccountKey
 from rotator.core.model import Capabilities, Target
 from rotator.core.waves import with_canaries
 from rotator.daemon.notification_sender import Sender
@@ -29,6 +30,7 @@ class Components:
     providers: Mapping[str, Provider]
     paces: Mapping[str, Pacer]  # by the account's name in the configuration
     evidence_keys: Mapping[str, str]  # likewise: the name of its evidence document
+    account_keys: Mapping[str, AccountKey]  # likewise: the life of its own key
     engine: Engine
     former_names: FormerNames
     presence: Presence

@@ -12,6 +12,7 @@ from threading import Event
 from typing import Self
 
 from rotator import __version__
+from rotator.core.account_key import AccountKey
 from rotator.core.model import Target, TargetState
 from rotator.core.processes import Role
 from rotator.core.selection import remembered
@@ -55,6 +56,7 @@ class _AssembledAccount:
     key: str  # see `AccountOptions.account_key`
     pacer: Pacer
     evidence_key: str  # of one kind of credential there
+    life: AccountKey  # of the account's own key
 
 
 class Composition:
@@ -228,6 +230,7 @@ class Composition:
                 providers,
                 paces,
                 evidence_keys,
+                {name: account.life for name, account in accounts.items()},
                 engine,
                 former_names,
                 presence,
@@ -296,7 +299,7 @@ class Composition:
             http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
             provider = KINDS[options.type](options, http, self.randomness)
-            return _AssembledAccount(provider, key, pacer, f"{options.type}-{key}")
+            return _AssembledAccount(provider, key, pacer, f"{options.type}-{key}", options.key)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])
