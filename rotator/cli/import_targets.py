@@ -71,7 +71,7 @@ def import_targets(config: Path, options: ImportOptions, output: Output) -> Exit
         print_json(import_document(rows, done.adopted, work.to, written=done.written))
         return done.code
     if done.written:
-        print_lines(f"written: {work.to}")
+        print_lines(f"written: {work.to}; a daemon that runs takes it up with a reload (SIGHUP)")
     if done.adopted:
         print_adopted(done.adopted)
     return done.code
