@@ -54,7 +54,7 @@ def adopt_rows(
     refused = _RefusedInARow()
 
     def adopt(row: ImportRow) -> AdoptedRow:
-        name = row.target.name
+        name = row.name
         if refused.too_many:
             return AdoptedRow(name, AdoptionResult.LEFT, _TOO_MANY)
         try:
@@ -104,7 +104,7 @@ class _RefusedInARow:
 
 
 def _adopted(context: CommandContext, row: ImportRow, why: Why, *, rotate: bool) -> AdoptedRow:
-    engine, name = context.components.engine, row.target.name
+    engine, name = context.components.engine, row.name
     if context.stop.is_set():
         return AdoptedRow(name, AdoptionResult.LEFT, "stopped before; run the import again")
     target = context.components.by_name[name]

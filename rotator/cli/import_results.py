@@ -7,7 +7,6 @@ from typing import Any
 
 from rotator.cli.import_adoption import AdoptedRow, AdoptionResult
 from rotator.cli.printing import cell, print_lines, print_table, safe, table
-from rotator.observe.time_words import counted
 from rotator.settings.import_plan import ImportRow, RowVerdict
 
 _MOST_ROWS = 50  # with more of them, only those are shown that somebody has to look at
@@ -33,15 +32,14 @@ def print_plan(rows: Sequence[ImportRow], account: str) -> None:
     numbers = Counter(row.verdict for row in rows)
     parts = [f"{numbers[verdict]:,} {word}" for verdict, word in _WORDS.items() if numbers[verdict]]
     print_lines("", f"{account}: {', '.join(parts) or 'nothing to import'}")
-    waiting = sum(row.has_document for row in rows if row.verdict is RowVerdict.NEW)
-    if waiting:
-        print_lines(f"{counted(waiting, 'document')} in Vault names such a credential already: --adopt takes it up")
 
 
 def _why(row: ImportRow) -> str:
     if row.verdict is RowVerdict.NEW:
         known = ["its password is given"] * (row.password is not None)
         return ", ".join([*known, *["its document is there"] * row.has_document])
+    if row.configured_as:
+        return f"as {row.configured_as}"
     return "; ".join(part for part in (row.why, row.remedy) if part)
 
 
@@ -68,7 +66,7 @@ def import_document(
         "rows": [
             {
                 "line": row.line,
-                "name": row.target.name,
+                "name": row.name,
                 "usernames": list(row.target.credential.names),
                 "path": row.target.path,
                 "result": row.verdict.value,
