@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from rotator.core.blackouts import Extent
 from rotator.core.clocks import Clocks
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Purpose, Request, Target
+from rotator.core.model import Attempt, Purpose, Request, Target
 from rotator.core.pauses import Pauses
 
 _ASKED_AGAIN = timedelta(minutes=1)
@@ -80,8 +80,8 @@ def _blacked_out(target: Target, clocks: Clocks) -> Iterator[Freeze]:
             yield Freeze(HoldReason.BLACKOUT, blackout.end, words, blackout.extent)
 
 
-def passes(request: Request) -> bool:
-    """True for a request that no pause and no blackout holds: an emergency, an undo, and what somebody lets pass."""
+def passes(request: Request | Attempt) -> bool:
+    """True if no pause and no blackout holds it: an emergency, an undo, and what somebody lets pass."""
     return request.compromised or request.despite_pause or request.purpose is Purpose.UNDO
 
 
