@@ -19,6 +19,7 @@ from rotator.fields.text import Name, TargetPattern
 from rotator.fields.times import Duration, LeaseLength
 from rotator.providers.registry import AnyAccountOptions
 from rotator.settings.audit import AuditSettings
+from rotator.settings.hooks import AnyHookSettings
 from rotator.settings.http import HttpSettings
 from rotator.settings.policy_models import LimitSettings, PolicySettings
 from rotator.settings.target_models import DEFAULT_POLICY, ListSettings
@@ -126,6 +127,9 @@ class Settings(ListSettings):
     usage_sources: dict[Name, UsageSourceSettings] = Field(default_factory=dict)
     """What can be asked whether devices still use a replaced credential, beside the provider, each under a name of your
     choice: a Prometheus, an HTTP check, documents that devices write."""
+    hooks: dict[Name, AnyHookSettings] = Field(default_factory=dict)
+    """What policies may run before and after rotations and retirements, each under a name of your choice: a signed
+    request, a command, an annotation in Kubernetes."""
     limits: LimitSettings | None = None
     """How old a password may become, whatever its policy. A policy can only be stricter."""
     daemon: DaemonSettings = Field(default_factory=DaemonSettings)
