@@ -200,7 +200,13 @@ def _remarks(row: Json, now: datetime, *, everything: bool) -> list[str]:
     for former in row["former_paths"]:
         failed = f" ({former['note']})" if former["note"] else ""
         remarks.append(f"{former['path']}: also published there, {_future('withdrawn', former['until'], now)}{failed}")
+    remarks += [_still_run(hook, now) for hook in row["hooks"] if everything or hook["failures"]]
     return remarks
+
+
+def _still_run(hook: Json, now: datetime) -> str:
+    what, again = hook["moment"].replace("_", " "), f", again {_at(hook['next'], now)}" if hook["next"] else ""
+    return f"{what}: {hook['note'] or 'the hook ' + hook['hook'] + ' has not run yet'} ({_failures(hook)}{again})"
 
 
 def _verified(last: Json, now: datetime) -> str:

@@ -8,7 +8,7 @@ from enum import Enum
 from rotator.core.origin import Origin
 
 
-class Moment(Enum):
+class HookMoment(Enum):
     """When a hook is run. What comes before may hold what follows; what comes after changes nothing of it."""
 
     BEFORE_ROTATION = "before_rotation"  # nothing was sent to the provider yet
@@ -32,7 +32,7 @@ class HookCall:
     """One run of a hook. It is the same each time that it is repeated, and so is its key."""
 
     hook: str
-    moment: Moment
+    moment: HookMoment
     key: str
     account: str
     username: str  # of the new credential, or of the one that is retired; empty: the provider makes it

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.core.actions import Decision, RunHook
+from rotator.core.actions import Abandon, Decision, RunHook
 from rotator.core.advance import after_failure
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts
 from rotator.core.freezes import frozen_hold, passes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import window_hold
-from rotator.core.hook_rules import HookCall, Moment, OwedHook
+from rotator.core.hook_rules import HookCall, HookMoment, OwedHook
 from rotator.core.ledger import swap
 from rotator.core.model import Attempt, Ending, LedgerEntry, Policy, Purpose, TargetState
 from rotator.core.origin import Origin
@@ -41,6 +41,8 @@ def before_rotation(facts: Facts) -> Decision | None:
     attempt, policy = facts.state.attempt, facts.target.policy
     if attempt is None or not attempt.before:
         return None
+    if facts.only_ends:
+        return Abandon(f"{facts.target.name} was removed or retired before anything was sent")
     freeze = facts.freezes.of_rotations
     if freeze is not None and not passes(attempt):
         return frozen_hold(facts.target.name, freeze)
@@ -50,7 +52,7 @@ def before_rotation(facts: Facts) -> Decision | None:
     name = attempt.before[0]
     passing = attempt.compromised or attempt.purpose is Purpose.UNDO or is_refused(facts.state)
     dropped = "" if name in policy.hooks.before_rotation else f"the policy {policy.name} does not name it any more"
-    call = _of_rotation(name, Moment.BEFORE_ROTATION, attempt)
+    call = _of_rotation(name, HookMoment.BEFORE_ROTATION, attempt)
     return RunHook(call, passes=passing, why_not=dropped)
 
 
@@ -59,7 +61,7 @@ def before_retirement(facts: Facts, entry: LedgerEntry) -> RunHook | None:
     left = _left_of_retirement(facts.target.policy, entry)
     if not left:
         return None
-    return RunHook(_of_retirement(left[0], Moment.BEFORE_RETIREMENT, entry), entry=entry, passes=entry.compromised)
+    return RunHook(_of_retirement(left[0], HookMoment.BEFORE_RETIREMENT, entry), entry=entry, passes=entry.compromised)
 
 
 def precede_retirement(policy: Policy, entry: LedgerEntry) -> bool:
@@ -85,7 +87,7 @@ def run_owed(facts: Facts) -> Decision | None:
 
 def owed_after_rotation(state: TargetState, attempt: Attempt, policy: Policy, now: datetime) -> TargetState:
     """Notes what has to run after a rotation, beside the end of its attempt."""
-    calls = [_of_rotation(name, Moment.AFTER_ROTATION, attempt) for name in policy.hooks.after_rotation]
+    calls = [_of_rotation(name, HookMoment.AFTER_ROTATION, attempt) for name in policy.hooks.after_rotation]
     return replace(state, owed=(*state.owed, *(OwedHook(call, now) for call in calls)))
 
 
@@ -93,7 +95,7 @@ def owed_after_retirement(state: TargetState, entry: LedgerEntry, policy: Policy
     """Notes what has to run after a retirement, beside its record. The deletion that follows later is none."""
     if not _is_retired_by_end(entry):
         return state
-    calls = [_of_retirement(name, Moment.AFTER_RETIREMENT, entry) for name in policy.hooks.after_retirement]
+    calls = [_of_retirement(name, HookMoment.AFTER_RETIREMENT, entry) for name in policy.hooks.after_retirement]
     return replace(state, owed=(*state.owed, *(OwedHook(call, now) for call in calls)))
 
 
@@ -146,13 +148,13 @@ def _is_retired_by_end(entry: LedgerEntry) -> bool:
     return entry.ending is not Ending.FORGET and entry.credential.id is not None and not entry.cut_off
 
 
-def _of_rotation(hook: str, moment: Moment, attempt: Attempt) -> HookCall:
+def _of_rotation(hook: str, moment: HookMoment, attempt: Attempt) -> HookCall:
     key, staged = f"{attempt.id}.{moment.value}", attempt.staged
     purpose, leaked = attempt.purpose.value, attempt.compromised
     return HookCall(hook, moment, key, staged.account, staged.username, staged.id, purpose, leaked, attempt.origin)
 
 
-def _of_retirement(hook: str, moment: Moment, entry: LedgerEntry) -> HookCall:
+def _of_retirement(hook: str, moment: HookMoment, entry: LedgerEntry) -> HookCall:
     one, origin = entry.credential, entry.origin or Origin(SCHEDULED_BY, "", attempt=entry.credential.attempt or "")
     key = f"{origin.attempt}.{moment.value}.{entry.replaced_at:%Y%m%dT%H%M%SZ}"
     return HookCall(hook, moment, key, one.account, one.username, one.id, "retire", entry.compromised, origin)

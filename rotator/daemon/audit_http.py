@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from rotator.core.audit_chain import Line
 from rotator.core.secret import Secret
-from rotator.daemon.receiver import Receiver
+from rotator.daemon.receiver import ReceiverClient
 from rotator.fields.proxy import ProxySettings
 from rotator.observe.audit_outlet import SinkKind
 from rotator.ports import Clock
@@ -31,7 +31,7 @@ class HttpSink:
         self._authorization = authorization
         self.kind: SinkKind = "http"
         self.name = f"http {urlsplit(url).netloc}"  # some collectors have a secret in the path
-        self._receiver = Receiver(url, trust, proxy, clock)
+        self._receiver = ReceiverClient(url, trust, proxy, clock)
 
     def write(self, lines: Sequence[Line]) -> None:
         """Sends the lines. Raises OSError."""

@@ -19,7 +19,7 @@ class NotNow(OSError):
     """The receiver did not take it, and may do so later. The message quotes nothing of the answer."""
 
 
-class Receiver:
+class ReceiverClient:
     """A receiver of one kind of request. TLS is verified, no redirect is followed, no answer is looked at."""
 
     def __init__(self, url: str, trust: ssl.SSLContext, proxy: ProxySettings | None, clock: Clock) -> None:

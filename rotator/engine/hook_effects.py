@@ -7,7 +7,7 @@ from rotator.core import hooks
 from rotator.core.answers import Done
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.facts import is_same_credential
-from rotator.core.hook_rules import Moment
+from rotator.core.hook_rules import HookMoment
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.engine.provider_caller import ProviderCaller, message_of
@@ -28,7 +28,7 @@ def run_hook(caller: ProviderCaller, session: Session, action: do.RunHook) -> No
     facts = {"hook": call.hook, "moment": call.moment.value, "key": call.key} | call.origin.facts
     subject = Credential(call.account, call.username, call.credential_id)
     hook, password = caller.hooks.get(call.hook), _published_password(session, subject)
-    takes = hook is not None and hook.takes_password and call.moment is Moment.AFTER_ROTATION
+    takes = hook is not None and hook.takes_password and call.moment is HookMoment.AFTER_ROTATION
     dropped = action.why_not or (_REPLACED if takes and password is None else "")
     if hook is None or dropped:
         detail = dropped or _UNKNOWN

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.secret import Secret
-from rotator.daemon.receiver import NotNow, Receiver
+from rotator.daemon.receiver import NotNow, ReceiverClient
 from rotator.fields.proxy import ProxySettings
 from rotator.ports import Clock
 
@@ -33,7 +33,7 @@ class HttpHook:
     ) -> None:
         """Prepares it without connecting. Each request is signed with `key`."""
         self._key, self._clock, self._seconds = key, clock, time_limit.total_seconds()
-        self._receiver = Receiver(url, trust, proxy, clock)
+        self._receiver = ReceiverClient(url, trust, proxy, clock)
 
     def run(self, facts: Mapping[str, object], password: Secret | None) -> Answer[None]:  # noqa: ARG002 - as of each kind
         """Sends the facts; any answer of 200 to 299 is a yes."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.secret import Secret
-from rotator.daemon.receiver import NotNow, Receiver
+from rotator.daemon.receiver import NotNow, ReceiverClient
 from rotator.fields.network import bracketed
 from rotator.ports import Clock
 
@@ -56,7 +56,7 @@ class AnnotationHook:
             what = f"no service account of Kubernetes is in {self._account}"
             return Refused(Refusal.OTHER, f"{what}: mount its token (in the chart: kubernetesHooks)")
         path = _PLACES[self._kind].format(namespace, self._name)
-        receiver = Receiver(f"https://{bracketed(self._host)}:{self._port}/{path}", trust, None, self._clock)
+        receiver = ReceiverClient(f"https://{bracketed(self._host)}:{self._port}/{path}", trust, None, self._clock)
         headers = {
             "Authorization": f"Bearer {token.reveal()}",
             "Content-Type": "application/strategic-merge-patch+json",

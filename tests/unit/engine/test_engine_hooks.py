@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from core_facts import OWED
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.forecast import forecast
 from rotator.core.holding import HoldReason
 from rotator.core.hook_rules import Hooks
-from rotator.core.model import Purpose, Target
+from rotator.core.left_over import left_over
+from rotator.core.model import Purpose, Target, TargetState
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Window
@@ -23,8 +25,8 @@ ROTATION = Hooks(before_rotation=("ask",), after_rotation=("tell",))
 RETIREMENT = Hooks(before_retirement=("ask",), after_retirement=("tell",))
 
 
-def hooked(hooks: Hooks = ROTATION, target: Target = REPLACE, **policy: Any) -> Target:
-    return replace(target, policy=replace(POLICY, hooks=hooks, **policy))
+def hooked(wanted: Hooks = ROTATION, target: Target = REPLACE, **policy: Any) -> Target:
+    return replace(target, policy=replace(POLICY, hooks=wanted, **policy))
 
 
 def rotated(target: Target, capabilities=CHOSEN) -> tuple[EngineHarness, Any]:
@@ -168,6 +170,23 @@ def test_an_attempt_that_waits_for_a_hook_can_be_given_up_and_leaves_nothing():
     assert done.consequence.endswith("is discarded.")
     world.settle(engine, HOUR)
     assert (world.state.attempt, world.state.ledger, set(world.provider.credentials)) == (None, (), there)
+
+
+def test_a_removed_target_does_not_pass_the_hook():
+    world, engine = rotated(hooked())
+    world.request(engine)
+    world.settle(engine, HOUR)
+    calls = len(world.provider.calls)
+    world.target = left_over(world.state)
+    world.settle(engine, HOUR)
+    assert (world.state.attempt, world.state.counts.succeeded) == (None, 1)
+    assert "create" not in world.provider.calls[calls:]
+
+
+def test_a_target_that_was_retired_is_looked_at_while_a_hook_is_owed():
+    owing = TargetState("office", owed=(OWED,))
+    assert left_over(owing).account == OWED.call.account
+    assert left_over(replace(owing, owed=())) is None
 
 
 def test_a_request_tries_the_hook_again_at_once():

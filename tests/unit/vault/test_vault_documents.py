@@ -13,7 +13,7 @@ from state_strategies import states, texts
 from rotator.core import model
 from rotator.core.blackouts import Extent
 from rotator.core.consumer_document import ConsumerDocument
-from rotator.core.hook_rules import HookCall, Moment, OwedHook
+from rotator.core.hook_rules import HookCall, HookMoment, OwedHook
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.secret import Secret
@@ -58,7 +58,7 @@ def test_the_format_of_a_state_document_does_not_change() -> None:
         before=("ask",),
     )
     entry = model.LedgerEntry(credential, model.Ending.STAND_BY, AT, AT, timedelta(days=7, microseconds=1))
-    call = HookCall("tell", Moment.AFTER_ROTATION, "a1.k", "acc", "user", "id", "rotate", False, attempt.origin)
+    call = HookCall("tell", HookMoment.AFTER_ROTATION, "a1.k", "acc", "user", "id", "rotate", False, attempt.origin)
     state = model.TargetState(
         "phone",
         published=credential,
