@@ -40,7 +40,7 @@ OTHER = Credential("fake", "other", "id-other", Secret("other password"), attemp
 ATTEMPT = Attempt(
     "2", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, STAGED, OLD, NOW, "schedule", "due", proved_at=NOW
 )
-CALL = HookCall("tell", HookMoment.AFTER_ROTATION, "2.k", "fake", "new", "id-new", "rotate", False, ATTEMPT.origin)  # noqa: FBT003
+CALL = HookCall("tell", HookMoment.AFTER_ROTATION, "2.k", "fake", "new", "id-new", "rotate", False, ATTEMPT.origin)
 OWED = OwedHook(CALL, NOW)
 VERIFIED = Verification(NOW, accepted=True, proof="asking the fake")
 ENTRY = LedgerEntry(NEW, Ending.DELETE, NOW - DAY, NOW, 7 * DAY)

@@ -15,7 +15,8 @@ from rotator.daemon.receiver import NotNow, ReceiverClient
 from rotator.fields.network import bracketed
 from rotator.ports import Clock
 
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+# Where the chart puts what is needed; the usual folder may have the token for Vault, which the API refuses.
+ACCOUNT = Path("/var/run/secrets/rotator/kubernetes")
 ANNOTATION = "rotator/event"
 _PLACES = {
     "Deployment": "apis/apps/v1/namespaces/{}/deployments/{}",
