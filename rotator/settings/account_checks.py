@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from rotator.fields.network import HostPort, is_loopback
 from rotator.fields.proxy import ProxySettings
-from rotator.fields.references import InVault, Resolved
+from rotator.fields.references import Resolved
 from rotator.fields.section import Section
 from rotator.fields.times import duration_text
 from rotator.providers.http.client import CallTimeouts
@@ -186,14 +186,7 @@ def keys_stay_apart(checked: CheckedSettings) -> Iterator[Finding]:
     The rights of devices are given by folder, so what lies in one can be read by all of them.
     """
     readable = _readable(checked)
-    keys: list[tuple[Loc, str]] = [
-        (("providers", name, key), path)
-        for name, account in checked.settings.providers.items()
-        for key, path in account.paths_in_vault.items()
-    ]
-    for name, hook in http_hooks(checked.settings.hooks).items():
-        keys += [(("hooks", name, "key"), hook.key.path)] if isinstance(hook.key, InVault) else []
-    for key_loc, path in keys:
+    for key_loc, path in checked.settings.keys_in_vault.items():
         around = [path, *(f"{parent}/" for parent in PurePosixPath(path).parents if parent.name)]
         found = next((readable[each] for each in around if each in readable), None)
         found = found or next((each for read, each in readable.items() if read.startswith(f"{path}/")), None)
