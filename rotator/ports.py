@@ -68,7 +68,7 @@ class Provider(Protocol):
     def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Passes every credential of the account to `take`, as it is read; some may be passed more than once.
 
-        Done only if the whole listing was read. Passes no password.
+        Done only if the whole listing was read. Passes a password only where the listing shows it.
         """
         ...
 

@@ -10,12 +10,13 @@ from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Choice, Output, Why
-from rotator.cli.printing import length_text, print_json, print_table, relative, safe, say, table
+from rotator.cli.printing import print_json, print_table, safe, say, table
 from rotator.cli.rotate import RotateOptions, rotate_now
 from rotator.cli.waiting import when_free
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.model import Target, TargetState
 from rotator.core.secret import Secret
+from rotator.observe.time_words import length_text, relative
 
 _LONGEST_PASSWORD = 4096  # characters; more is not a password but the wrong file
 

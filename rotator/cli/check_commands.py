@@ -9,6 +9,7 @@ from rotator.cli.completion import account_names
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import (
     DEFAULT_CONFIG,
+    READABLE_FILES,
     ByOption,
     Config,
     Output,
@@ -17,6 +18,39 @@ from rotator.cli.options import (
     TicketOption,
     Why,
 )
+
+_Account = Annotated[
+    str,
+    typer.Argument(
+        metavar="ACCOUNT",
+        help="The provider account's name in the configuration.",
+        show_default=False,
+        autocompletion=account_names,
+    ),
+]
+_Write = Annotated[
+    bool, typer.Option("--write", help="Also take a scratch credential through its whole life, and delete it.")
+]
+_Expendable = Annotated[
+    str | None,
+    typer.Option(
+        "--expendable",
+        metavar="ID",
+        help="With --write, where rotator cannot create credentials: the id or username of one that nobody needs. "
+        "Its password is changed, and set back only if the account shows it.",
+        show_default=False,
+    ),
+]
+_Transcript = Annotated[
+    Path | None,
+    typer.Option(
+        "--transcript",
+        metavar="FILE",
+        help="Write what the requests and answers look like: paths, statuses, names and types, without any value. "
+        "To send to the maintainers.",
+        show_default=False,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,39 +81,10 @@ def check_config(config: Config = DEFAULT_CONFIG, output: OutputOption = Output.
 
 
 def check_provider(
-    account: Annotated[
-        str,
-        typer.Argument(
-            metavar="ACCOUNT",
-            help="The provider account's name in the configuration.",
-            show_default=False,
-            autocompletion=account_names,
-        ),
-    ],
-    write: Annotated[
-        bool,
-        typer.Option("--write", help="Also take a scratch credential through its whole life, and delete it."),
-    ] = False,
-    expendable: Annotated[
-        str | None,
-        typer.Option(
-            "--expendable",
-            metavar="ID",
-            help="With --write, where rotator cannot create credentials: the id or username of one that nobody needs. "
-            "Its password is changed, and set back only if the account shows it.",
-            show_default=False,
-        ),
-    ] = None,
-    transcript: Annotated[
-        Path | None,
-        typer.Option(
-            "--transcript",
-            metavar="FILE",
-            help="Write what the requests and answers look like: paths, statuses, names and types, without any value. "
-            "To send to the maintainers.",
-            show_default=False,
-        ),
-    ] = None,
+    account: _Account,
+    write: _Write = False,
+    expendable: _Expendable = None,
+    transcript: _Transcript = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     reason: ReasonOption = "check",
     by: ByOption = "",
@@ -123,10 +128,7 @@ def verify_audit(
         typer.Argument(
             metavar="FILE...",
             help="Copies of the audit, instead of what Vault has.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            show_default=False,
+            **READABLE_FILES,
         ),
     ] = None,
     from_log: Annotated[

@@ -10,9 +10,11 @@ from rich.table import Table
 
 from rotator.cli.exits import Exit
 from rotator.cli.options import Output
-from rotator.cli.printing import cell, counted, length_text, print_json, print_lines, print_table, table
+from rotator.cli.printing import cell, print_json, print_lines, print_table, table
 from rotator.core.model import Policy, Target
 from rotator.core.schedule import Cron
+from rotator.daemon.notification_sender import senders
+from rotator.observe.time_words import counted, length_text
 from rotator.settings import ConfigError, ConfigProblem, Settings, check
 from rotator.settings.limited_lives import LimitedLife, limited_lives
 from rotator.settings.strength import bits
@@ -25,6 +27,7 @@ def show_check(config: Path, output: Output) -> Exit:
     """Prints the problems or the summary and returns the exit code."""
     try:
         settings, warnings = check(config, os.environ)
+        senders(settings, config)  # Apprise alone knows whether it understands a URL
     except ConfigError as error:
         return _wrong(error.problems, output)
     if output is Output.JSON:

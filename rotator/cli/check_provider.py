@@ -11,7 +11,7 @@ from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit, Interrupted
 from rotator.cli.options import Output, Why
-from rotator.cli.printing import cell, counted, print_json, print_lines, print_table, say, table
+from rotator.cli.printing import cell, print_json, print_lines, print_table, say, table
 from rotator.cli.registration import Registration
 from rotator.core import evidence as known
 from rotator.core.evidence import Shown
@@ -21,6 +21,7 @@ from rotator.core.strategy_evidence import Standing, StrategyEvidence, judge
 from rotator.engine.account_check import AccountCheck, CheckImpossible, CheckReport
 from rotator.engine.check_results import CheckStopped
 from rotator.engine.scratch_ground import CheckRuns
+from rotator.observe.time_words import counted
 from rotator.providers.strategies import unsupported
 
 

@@ -76,6 +76,14 @@ def retire(
     now: Annotated[
         bool, typer.Option("--now", help="Leave out overlap and quarantine. By default both are kept.")
     ] = False,
+    despite_use: Annotated[
+        bool,
+        typer.Option(
+            "--despite-use",
+            help="End what is past its overlap, although the usage check found devices that use it, or nobody could "
+            "say. The quarantine is kept: until it is over, rotator undo can bring it back.",
+        ),
+    ] = False,
     forget: Annotated[
         bool,
         typer.Option(
@@ -92,14 +100,16 @@ def retire(
 ) -> None:
     """Ends what is left of a target, and with --published the target itself.
 
-    For a target that was removed from the configuration, or is about to be. Without options it carries out what is due
-    now, which the daemon does as well, and shows what is left and when it ends. Nothing new is published.
+    For a target that was removed from the configuration, or is about to be; and for what a target has replaced.
+    Without options it carries out what is due now, which the daemon does as well, tries at once what has failed, and
+    shows what is left and when it ends. Nothing new is published.
 
     \b
     Examples:
       rotator retire office-phone
       rotator retire office-phone --published --reason "office closed"
       rotator retire office-phone --published --now --yes
+      rotator retire office-phone --despite-use --reason "the phone is lost"
       rotator retire office-phone --forget
 
     \b
@@ -112,5 +122,6 @@ def retire(
     """
     from rotator.cli.removal import RetireOptions, retire_target  # noqa: PLC0415
 
-    wanted = RetireOptions(target, Why(reason, by, ticket), published=published, at_once=now, forget=forget, yes=yes)
+    why = Why(reason, by, ticket)
+    wanted = RetireOptions(target, why, published, now, despite_use, forget, yes)
     raise typer.Exit(retire_target(config, wanted, output))

@@ -77,10 +77,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Drops a request that cannot be carried out, with the reason."""
+    """Drops a request that cannot be carried out, or need not be, with the reason."""
 
     step: ClassVar = Step.DROP
     message: str
+    needless: bool = False  # nothing has failed
 
 
 class Verb(Enum):

@@ -79,6 +79,7 @@ def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Cr
         compromised=request.compromised,
         take_over=request.take_over,
         despite_pause=request.despite_pause,
+        repairs=request.repairs,
         stated=request.stated,
     )
     return replace(state, attempt=attempt, request=None)

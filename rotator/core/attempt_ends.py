@@ -105,6 +105,7 @@ def _renewed(state: TargetState, now: datetime) -> Request | None:
         compromised=attempt.compromised,
         take_over=attempt.take_over,
         despite_pause=attempt.despite_pause,
+        repairs=attempt.repairs,
         stated=stated,
     )
     return again if state.request is None else join_requests(again, state.request)

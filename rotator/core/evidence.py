@@ -37,6 +37,7 @@ GETS = Assumption("gets", "a single credential can be asked for by its id")
 USERNAMES = Assumption("usernames", "the account has the username of each target, in the same letter case")
 SHOWS_PASSWORDS = Assumption("shows-passwords", "passwords are shown, and not masked")
 SHOWS_ATTACHMENTS = Assumption("shows-attachments", "the account shows its trunks")
+TRUNK_ASKS = Assumption("trunk-asks", "the domain of a trunk asks for a password")
 SHOWS_USAGE = Assumption("shows-usage", "the account says whether devices are logged in")
 ANSWERS = Assumption("answers", "each answer comes in time")
 # Shown by the life of a scratch credential.

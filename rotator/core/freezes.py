@@ -22,6 +22,7 @@ class Freeze:
     until: datetime  # by both clocks
     words: str
     extent: Extent
+    ended_by: str = ""  # the command that ends it; empty: it is in the configuration, or in the words
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,22 @@ class Freezes:
     def of_rotations(self) -> Freeze | None:
         """What holds scheduled rotations, for the longest time."""
         return next(iter(self.in_force), None)
+
+    @property
+    def of_repairs(self) -> Freeze | None:
+        """What holds the repair of what the provider refuses, for the longest time: a pause, and no blackout.
+
+        Whoever pauses may be working there by hand. A calendar does not, and devices are out.
+        """
+        return next((freeze for freeze in self.in_force if freeze.reason is HoldReason.PAUSED), None)
+
+    def holding(self, request: Request | Attempt | None) -> Freeze | None:
+        """What holds a rotation or an undo, for the longest time; a `request` of None: it comes by schedule."""
+        if request is None:
+            return self.of_rotations
+        if passes(request):
+            return None
+        return self.of_repairs if request.repairs else self.of_rotations
 
     @property
     def of_retirements(self) -> Freeze | None:
@@ -68,7 +85,8 @@ def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
 def _paused(target: Target, pauses: Pauses) -> Iterator[Freeze]:
     for pause in pauses.entries:
         if pause.lifted_at is None and pause.scope.covers(target):
-            yield Freeze(HoldReason.PAUSED, pause.until, pause.words, pause.extent)
+            scope = target.name if pause.scope.targets else pause.scope.arguments
+            yield Freeze(HoldReason.PAUSED, pause.until, pause.words, pause.extent, f"rotator resume {scope}")
 
 
 def _blacked_out(target: Target, clocks: Clocks) -> Iterator[Freeze]:
@@ -81,8 +99,12 @@ def _blacked_out(target: Target, clocks: Clocks) -> Iterator[Freeze]:
 
 
 def passes(request: Request | Attempt) -> bool:
-    """True if no pause and no blackout holds it: an emergency, an undo, and what somebody lets pass."""
-    return request.compromised or request.despite_pause or request.purpose is Purpose.UNDO
+    """True if no pause and no blackout holds it: an emergency, what somebody lets pass, and an undo.
+
+    Not for an undo of rotator's own.
+    """
+    undoes = request.purpose is Purpose.UNDO and not request.repairs
+    return request.compromised or request.despite_pause or undoes
 
 
 def frozen_hold(name: str, freeze: Freeze) -> Hold:

@@ -13,7 +13,7 @@ from rotator.core.actions import Abandon, Decision, RunHook
 from rotator.core.advance import after_failure
 from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts
-from rotator.core.freezes import frozen_hold, passes
+from rotator.core.freezes import frozen_hold
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import window_hold
 from rotator.core.hook_rules import HookCall, HookMoment, OwedHook
@@ -43,8 +43,8 @@ def before_rotation(facts: Facts) -> Decision | None:
         return None
     if facts.only_ends:
         return Abandon(f"{facts.target.name} was removed or retired before anything was sent")
-    freeze = facts.freezes.of_rotations
-    if freeze is not None and not passes(attempt):
+    freeze = facts.freezes.holding(attempt)
+    if freeze is not None:
         return frozen_hold(facts.target.name, freeze)
     hold = window_hold(facts) if attempt.requested_by == SCHEDULED_BY else None
     if hold is not None:
@@ -69,9 +69,9 @@ def precede_retirement(policy: Policy, entry: LedgerEntry) -> bool:
     return bool(_left_of_retirement(policy, entry)) and not entry.compromised
 
 
-def held_retirement(facts: Facts, entry: LedgerEntry) -> Hold | None:
+def failed_before_retirement(facts: Facts, entry: LedgerEntry) -> Hold | None:
     """Holds the end of a replaced credential while a hook that precedes it fails."""
-    if not entry.held_by or not is_waiting(entry.not_before, facts.clocks.vault):
+    if not entry.held_by:
         return None
     remedy = f"mend it, or take it out of the policy {facts.target.policy.name}"
     return Hold(HoldReason.HOOK_FAILED, f"{entry.note}: {entry.label} stays until it succeeds; {remedy}")

@@ -59,7 +59,9 @@ class Capabilities:
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
     shows_password: bool = False  # by the provider's pages; an account may show a mask all the same
     attaches: bool = False  # something else there names the credential that it lets in, such as a trunk
+    proves_attached: bool = False  # a password is tried where what names the credential lets it in
     tries_ended: timedelta | None = None  # how often what was ended may be tried where devices log in; None: never
+    lists_by_name: str = ""  # what names credentials by username, is not taken over, and is shown by no request
     shows_usage: bool = False  # it says whether devices are logged in with a credential
 
 
@@ -186,6 +188,7 @@ class Attempt:
     compromised: bool = False
     take_over: bool = False  # overwrite a consumer document that somebody else wrote
     despite_pause: bool = False  # the request passed a pause or a blackout
+    repairs: bool = False  # see `Request`
     uncertain: bool = False  # the answer to a call was lost: the provider may have the password
     refused: bool = False  # the provider definitely refuses this password: discard it once that is safe
     put_back: bool = False  # devices are out, and it was not accepted in time: what was in force before is put back
@@ -320,6 +323,7 @@ class Request:
     compromised: bool = False
     take_over: bool = False
     despite_pause: bool = False  # neither a pause nor a blackout holds it
+    repairs: bool = False  # what is published is refused: as long as that lasts, no blackout holds it
     stated: str = ""  # see `Origin`
 
     @property

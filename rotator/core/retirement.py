@@ -32,29 +32,40 @@ def retire(facts: Facts) -> Decision | None:
         return None if is_taken_over(facts, foreign) else foreign  # the take-over says itself what it waits for
     declined: list[Hold] = []
     changed: Hold | None = None
-    frozen = facts.freezes.of_retirements
     for entry in facts.state.ledger:
         if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
             changed = changed or identity_hold(facts, entry.credential)
             continue
-        action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
+        action = _retirement(facts, entry) if _is_reachable(facts, entry) else None
         if action is None:
-            apart = clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
-            hooked = hooks.held_retirement(facts, entry)
-            declined += [hold for hold in (apart, hooked) if hold is not None]
-        elif not _is_urgent(action) and _is_shut(facts, entry.credential.account, action):
-            continue
-        elif not _is_urgent(action) and frozen is not None and not isinstance(action, Forget):
-            declined.append(Hold(frozen.reason, f"{frozen.words}; {entry.label} is not retired meanwhile"))
-        elif not _is_urgent(action) and facts.retirements_left <= 0:
-            capped = "this minute's maximum of retired credentials is reached"
-            declined.append(Hold(HoldReason.RETIREMENTS_CAPPED, capped))
+            hold = clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
         else:
+            hold = _obstacle(facts, entry, action)
+        if action is not None and hold is None:
             first = _first_of_all(facts, action)
             if not isinstance(first, Hold):
                 return first or action
-            declined.append(first)
+            hold = first
+        declined += [hold] if hold is not None else []
     return changed or min(declined, key=weight, default=None)
+
+
+def _obstacle(facts: Facts, entry: LedgerEntry, action: Action) -> Hold | None:
+    """Returns what a retirement that is due waits for. What is urgent waits for a failed try alone."""
+    if is_waiting(entry.not_before, facts.clocks.vault):
+        delayed = Hold(HoldReason.RETIREMENT_DELAYED, f"{entry.label} is not retired yet: {entry.note}")
+        return hooks.failed_before_retirement(facts, entry) or delayed
+    if _is_urgent(action):
+        return None
+    frozen, meanwhile = facts.freezes.of_retirements, f"{entry.label} is not retired meanwhile"
+    if frozen is not None and not isinstance(action, Forget):
+        return Hold(frozen.reason, f"{frozen.words}; {meanwhile}")
+    shut = _shut(facts, entry.credential.account, action)
+    if shut is not None:
+        return Hold(HoldReason.NOT_RETIRED, f"{shut.message}; {meanwhile}") if shut.reason.end.blocks else shut
+    if facts.retirements_left <= 0:
+        return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
+    return None
 
 
 def _first_of_all(facts: Facts, action: Action) -> Decision | None:
@@ -79,7 +90,8 @@ def _lift(facts: Facts) -> Action | None:
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
         # By a policy that did not wait for anybody: the end that was told may come too early now.
         needed = needed or (entry.expires_at is not None and _waits_for_somebody(facts, entry))
-        can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
+        can_be_tried = _is_reachable(facts, entry) and not is_waiting(entry.not_before, facts.clocks.vault)
+        can_be_tried = can_be_tried and _shut(facts, entry.credential.account, lift) is None
         coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
             return lift
@@ -94,10 +106,9 @@ def _told_end(facts: Facts, entry: LedgerEntry) -> datetime | None:
     return entry.disable_at if entry.expires_at is None and may_be_told else entry.expires_at
 
 
-def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
+def _is_reachable(facts: Facts, entry: LedgerEntry) -> bool:
     # An old password is forgotten without the provider.
-    reachable = entry.credential.account in facts.capabilities or entry.ending is Ending.FORGET
-    return reachable and not is_waiting(entry.not_before, facts.clocks.vault)
+    return entry.credential.account in facts.capabilities or entry.ending is Ending.FORGET
 
 
 def _is_urgent(action: Action) -> bool:
@@ -107,9 +118,9 @@ def _is_urgent(action: Action) -> bool:
     return isinstance(action, Disable | Overwrite) and action.entry.compromised
 
 
-def _is_shut(facts: Facts, account: str, action: Action) -> bool:
+def _shut(facts: Facts, account: str, action: Action) -> Hold | None:
     verb = verb_of(action)
-    return verb is not None and (circuit_hold(facts, account, verb) or pace_hold(facts, account)) is not None
+    return None if verb is None else circuit_hold(facts, account, verb) or pace_hold(facts, account)
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from rotator.core.model import Capabilities, Target
 from rotator.core.waves import with_canaries
+from rotator.daemon.notification_sender import Sender
 from rotator.engine import Engine, FormerNames, PauseBook, Presence, Waves
 from rotator.ports import Provider
 from rotator.providers.http.rate_limit import Pacer
@@ -33,6 +34,7 @@ class Components:
     presence: Presence
     waves: Waves
     pauses: PauseBook
+    senders: Mapping[str, Sender]  # by the name of the notification's route; none of a command
     connections: ExitStack
 
     def with_targets(self, new: Iterable[Target]) -> "Components":

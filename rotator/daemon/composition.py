@@ -21,6 +21,7 @@ from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import Components
 from rotator.daemon.hooks import hooks_by_name
+from rotator.daemon.notification_sender import senders
 from rotator.daemon.usage_sources import usage_sources
 from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
@@ -152,6 +153,7 @@ class Composition:
         self.redactor.add(*settings.audit.secrets)
         for source in http_sources(settings.usage_sources).values():
             self.redactor.add(*source.secrets)
+        self.redactor.add(*(route.url.value for route in settings.notifications.values()))
         return settings
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
@@ -175,7 +177,7 @@ class Composition:
 
         Raises:
             StoreError: a secret in Vault cannot be read, or Vault's CA file is unusable.
-            ConfigError: a secret in Vault or an account's CA file is unusable.
+            ConfigError: a secret in Vault, an account's CA file or the URL of a notification is unusable.
         """
         with ExitStack() as undo:
             client = self._client(settings)
@@ -185,6 +187,7 @@ class Composition:
             providers = {name: account.provider for name, account in accounts.items()}
             targets = with_canaries(self._targets(settings, store))
             self.metrics.expect(len(targets))
+            self.metrics.expect_notifications(settings.notifications)
             by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
             former_names = FormerNames(store, frozenset(by_name))
@@ -232,6 +235,7 @@ class Composition:
                 presence,
                 waves,
                 pauses,
+                {} if self._quiet else senders(settings, self._config),
                 undo.pop_all(),
             )
 

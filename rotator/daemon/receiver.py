@@ -8,6 +8,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 
 from rotator.fields.proxy import ProxySettings
 from rotator.ports import Clock
+from rotator.providers.connecting import Destination
 from rotator.providers.http.deadline import Deadline
 from rotator.providers.http.transport import Network, lost
 
@@ -26,7 +27,9 @@ class ReceiverClient:
         """Prepares it without connecting. The environment's proxies are never used."""
         self._url, self._clock = url, clock
         self._deadline = Deadline(clock)
-        self._network = Network(trust, self._deadline, proxy if proxy is not None and proxy.carries(url) else None)
+        carried_by = proxy if proxy is not None and proxy.carries(url) else None
+        self._network = Network(trust, self._deadline, carried_by)
+        self._destination = Destination.at(url, "url", carried_by)
 
     def send(
         self, method: str, body: bytes, headers: Mapping[str, str], *, within: float, one_try: float, tries: int
@@ -65,9 +68,7 @@ class ReceiverClient:
         try:
             status = self._status(method, body, headers, one_try)
         except httpx.HTTPError as error:
-            why = lost(error)
-            message = "its certificate is not trusted: check url, or set ca_file" if why.outcome == "untrusted" else ""
-            raise NotNow(message or why.message) from None
+            raise NotNow(lost(error, self._destination).message) from None
         if 200 <= status < 300:
             return
         if status in _LATER or status >= 500:

@@ -8,6 +8,7 @@ from rotator.engine.limits import Limits
 from rotator.engine.look import Look, Outcome
 from rotator.engine.pauses import PauseBook
 from rotator.engine.presence import Presence
+from rotator.engine.reconciling import ReconciledAccount, Reconciler
 from rotator.engine.usage_effects import AcknowledgementSource
 from rotator.engine.waves import Waves
 
@@ -21,6 +22,8 @@ __all__ = [
     "Outcome",
     "PauseBook",
     "Presence",
+    "ReconciledAccount",
+    "Reconciler",
     "Waves",
     "ring_bell",
 ]

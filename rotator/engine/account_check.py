@@ -151,7 +151,7 @@ class AccountCheck:
         if expendable is not None:  # looked up after the cleaning: an earlier check may have set its password back
             life.work_on(self._ground.keep_expendable(self.find_expendable(expendable)))
         else:
-            life.live(next(iter(reading.found), None), self._neighbour(reading.found))
+            life.live(next(iter(reading.found), None), self._neighbour(reading.found), reading.trunk)
 
     def _neighbour(self, found: Sequence[Credential]) -> Credential | None:
         """Returns a published credential that something at the provider names: devices log in with it."""

@@ -12,6 +12,7 @@ from rotator.core.answers import Answer, Retry, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere
+from rotator.core.evidence import AccountEvidence
 from rotator.core.facts import Facts, has_other_identity
 from rotator.core.freezes import Freezes, freezes
 from rotator.core.holding import Hold, HoldReason
@@ -172,6 +173,11 @@ class Engine:
     def evidence(self, target: Target) -> StrategyEvidence | None:
         """Returns what checks have shown of the target's strategy at its account."""
         return self._evidence.of(target, self._capabilities)
+
+    @property
+    def checks(self) -> Mapping[str, AccountEvidence]:
+        """What checks have shown, by account, as far as this process has read it."""
+        return self._evidence.all
 
     def request(self, target: Target, request: Request) -> TargetState:
         """Writes a request into the state document, where it outlives this process. Raises StoreError."""

@@ -54,8 +54,9 @@ def lift_end(caller: ProviderCaller, session: Session, action: do.LiftEnd) -> No
     _record(caller, session, AuditVerb.LIFT_END, entry, answer)
     if isinstance(answer, Done):
         session.write(ledger.after_lift(session.state, entry))
-    else:
-        _postpone(caller, session, entry, answer)
+    else:  # as soon as possible, whatever was refused: devices need it
+        later = caller.next_try(entry.failures + 1, answer)
+        session.write(ledger.after_postponement(session.state, entry, message_of(answer), later))
 
 
 def disable(caller: ProviderCaller, session: Session, action: do.Disable) -> None:
@@ -202,8 +203,8 @@ def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answ
     later = caller.next_try(entry.failures + 1, answer)
     if isinstance(answer, Retry) and answer.why is Wait.IN_USE:
         later = min(later, caller.shared_now() + _IN_USE_AGAIN)
-    if entry.stays_enabled:
-        later = max(later, caller.shared_now() + ledger.DISABLED_AGAIN)
+    if entry.stays_enabled or (_was_refused(answer, Refusal.PERMISSION) and not entry.compromised):
+        later = max(later, ledger.worth_trying_at(entry, session.clocks().earliest))
     session.write(ledger.after_postponement(session.state, entry, message_of(answer), later))
 
 

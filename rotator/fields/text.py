@@ -30,6 +30,7 @@ class LoadContext:
     environ: Mapping[str, str]
     directory: Path  # of the configuration file: relative paths start here
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    secrets_may_lack: bool = False  # a variable or a file that is not there yet is no mistake
 
 
 def context_of(info: ValidationInfo) -> LoadContext:

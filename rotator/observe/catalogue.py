@@ -257,6 +257,27 @@ METRICS = (
         "When an account with selections was last listed as a whole.",
     ),
     Described(
+        "rotator_account_checked_timestamp_seconds",
+        "gauge",
+        ("account", "how"),
+        "When `rotator check-provider` last checked the account: read, or write (with --write, to its end). Absent if "
+        "it never did, and until a target of the account was looked at.",
+    ),
+    Described(
+        "rotator_account_assumptions",
+        "gauge",
+        ("account", "shown"),
+        "What checks of the account have shown of the assumptions that rotations rest on: how many hold, do not hold "
+        "(does_not), or were looked at and not shown.",
+    ),
+    Described(
+        "rotator_account_scratch_credentials",
+        "gauge",
+        ("account",),
+        "Credentials that a check of the account works on, or has left behind: made by it, or with a password that it "
+        "set.",
+    ),
+    Described(
         "rotator_account_held_seconds",
         "gauge",
         ("account",),
@@ -355,6 +376,13 @@ METRICS = (
         "gauge",
         (),
         "Number of the newest record in this process's chain of the audit; -1 before the first.",
+    ),
+    Described(
+        "rotator_notifications_total",
+        "counter",
+        ("route", "outcome"),
+        "Messages that the routes of `notifications` sent, by whether the service took them (`taken`, `not_taken`). "
+        "What was not taken is sent again.",
     ),
     Described(
         "rotator_audit_waiting_records",

@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import (
     SummaryMetricFamily,
 )
 
+from rotator.core.evidence import AccountEvidence, Shown
 from rotator.observe.catalogue import METRICS
 from rotator.observe.fleet import GroupKey, GroupSums, KnownFleet
 from rotator.observe.needs import Need
@@ -69,6 +70,28 @@ def of_selections(listed: Mapping[str, SelectionFigures]) -> Iterator[Metric]:
         moments.append(((account,), figures.listed_at.timestamp()))
     yield gauge("rotator_selection_credentials", counts)
     yield gauge("rotator_selection_listed_timestamp_seconds", moments)
+
+
+def of_checks(checks: Mapping[str, AccountEvidence]) -> Iterator[Metric]:
+    """Yields what checks have shown, by the account's name in the configuration."""
+    moments: Samples = [
+        ((account, how), at.timestamp())
+        for account, known in checks.items()
+        for how, at in (("read", known.checked_at), ("write", known.written_at))
+        if at is not None
+    ]
+    yield gauge("rotator_account_checked_timestamp_seconds", moments)
+    counts: Samples = []
+    for account, known in checks.items():
+        found = Counter(one.shown for one in known.results)
+        counts += [((account, _word(shown)), float(found[shown])) for shown in Shown if known.results]
+    yield gauge("rotator_account_assumptions", counts)
+    left: Samples = [((account,), float(len(known.scratch))) for account, known in checks.items()]
+    yield gauge("rotator_account_scratch_credentials", left)
+
+
+def _word(shown: Shown) -> str:
+    return shown.value.replace(" ", "_")
 
 
 def _of_groups(groups: Mapping[GroupKey, GroupSums], now: datetime, looked_at_within: timedelta) -> Iterator[Metric]:

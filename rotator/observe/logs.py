@@ -22,7 +22,8 @@ from rotator.ports import Clock
 Format: TypeAlias = Literal["auto", "json", "console"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 LOUD = ("apscheduler", "hvac", "werkzeug")  # at WARNING unless the level is DEBUG
-URLS = ("httpcore", "httpx", "requests", "urllib3")  # log URLs or requests: never below WARNING
+URLS = ("httpcore", "httpx", "oauthlib", "requests", "requests_oauthlib", "urllib3")
+"""They log URLs or requests: never below WARNING."""
 _FIRST = ("timestamp", "level", "logger", "event")
 _log = structlog.stdlib.get_logger(__name__)
 _runs = structlog.stdlib.get_logger("rotator.run")

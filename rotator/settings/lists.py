@@ -13,7 +13,7 @@ from rotator.settings.problems import Loc
 from rotator.settings.yaml_events import SyntaxProblem, TextPosition
 
 _TARGETS = "targets"
-_LABEL = "label."
+LABEL = "label."
 COLUMNS: Mapping[str, str] = {
     "name": "the target's name",
     "provider": "the provider account",
@@ -76,8 +76,8 @@ def _setter(column: str, header: Sequence[str]) -> _Setter:
     """Returns what puts a cell of the column into a target."""
     if header.count(column) > 1:
         raise _wrong_header("has a column twice", "keep one of the two")
-    if column.startswith(_LABEL) and len(column) > len(_LABEL):
-        key = column.removeprefix(_LABEL)
+    if column.startswith(LABEL) and len(column) > len(LABEL):
+        key = column.removeprefix(LABEL)
         return lambda row, cell: row.setdefault("labels", {}).__setitem__(key, cell)
     match column:
         case "username":

@@ -9,30 +9,34 @@ from pathlib import Path
 
 from rotator.fields.text import LoadContext
 from rotator.settings.checks import all_findings
-from rotator.settings.files import SourceFile, first_file
+from rotator.settings.files import Draft, SourceFile, first_file
 from rotator.settings.merge import Merger
 from rotator.settings.models import Settings
 from rotator.settings.problems import ConfigError, ConfigProblem, Finding, Loc
 
+_ON_DISK = Draft()
 _MOST_ALIKE = 10  # of one kind in one file are reported each with its place; the rest is counted
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Settings:
+def load(path: Path, environ: Mapping[str, str], draft: Draft = _ON_DISK) -> Settings:
     """Reads and checks the configuration at `path`. Raises as `check` does."""
-    return _checked(path, environ)[0]
+    return _checked(path, environ, draft)[0]
 
 
-def check(path: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[ConfigProblem, ...]]:
+def check(
+    path: Path, environ: Mapping[str, str], draft: Draft = _ON_DISK
+) -> tuple[Settings, tuple[ConfigProblem, ...]]:
     """Reads and checks the configuration at `path`, and returns it with its warnings.
 
     Args:
         path: the file. It may include others.
         environ: the environment that `{env: NAME}` refers to.
+        draft: what stands in for files that are not written yet.
 
     Raises:
         ConfigError: the configuration is invalid; the error names every problem.
     """
-    settings, warnings = _checked(path, environ)
+    settings, warnings = _checked(path, environ, draft)
     return settings, _problems(warnings)
 
 
@@ -60,9 +64,10 @@ class _Located:
         return f"{name if file is self.file else f'{name} of {file.path}'} {self.finding.what}"
 
 
-def _checked(path: Path, environ: Mapping[str, str]) -> tuple[Settings, list[_Located]]:
+def _checked(path: Path, environ: Mapping[str, str], draft: Draft) -> tuple[Settings, list[_Located]]:
     """Returns the settings and the warnings, whose lines are not looked up yet."""
-    merger = Merger(first_file(path), LoadContext(environ, path.absolute().parent))
+    context = LoadContext(environ, path.absolute().parent, secrets_may_lack=draft.secrets_may_lack)
+    merger = Merger(first_file(path, draft), context, draft)
     settings = merger.settings()
     if settings is None:
         located = [_Located(file, finding.loc, finding) for file, finding in merger.findings]

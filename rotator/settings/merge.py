@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from rotator.core.selection import NAME, USERNAME
 from rotator.fields.text import LoadContext
 from rotator.settings.explain import findings
-from rotator.settings.files import Inclusion, SourceFile
+from rotator.settings.files import Draft, Inclusion, SourceFile
 from rotator.settings.models import Settings
 from rotator.settings.policy_models import PolicySettings
 from rotator.settings.problems import ConfigError, ConfigProblem, Finding, Loc
@@ -22,11 +22,11 @@ _Model = TypeVar("_Model", bound=BaseModel)
 class Merger:
     """Reads the first file and all that it includes."""
 
-    def __init__(self, first: SourceFile, context: LoadContext) -> None:
+    def __init__(self, first: SourceFile, context: LoadContext, draft: Draft) -> None:
         self.findings: list[tuple[SourceFile, Finding]] = []
         self.unread: list[ConfigProblem] = []  # files that could not be read
         self._first, self._context = first, context
-        self._inclusion = Inclusion(first.path)
+        self._inclusion = Inclusion(first.path, draft)
         self._targets: list[TargetSettings] = []
         self._starts: list[int] = []  # of each file's targets in the whole list
         self._files: list[SourceFile] = []  # of each start

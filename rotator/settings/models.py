@@ -22,6 +22,7 @@ from rotator.providers.registry import AnyAccountOptions
 from rotator.settings.audit import AuditSettings
 from rotator.settings.hooks import AnyHookSettings, http_hooks
 from rotator.settings.http import HttpSettings
+from rotator.settings.notifications import NotificationRoute
 from rotator.settings.policy_models import LimitSettings, PolicySettings
 from rotator.settings.target_models import DEFAULT_POLICY, ListSettings
 from rotator.settings.usage import UsageSourceSettings
@@ -139,6 +140,9 @@ class Settings(ListSettings):
     """The log."""
     audit: AuditSettings = Field(default_factory=AuditSettings)
     """The audit."""
+    notifications: dict[Name, NotificationRoute] = Field(default_factory=dict)
+    """Who is told what needs attention, each under a name of your choice; default nobody. Prometheus' alerts say
+    the same: this is for where there are none."""
 
     def policy(self, name: str) -> PolicySettings | None:
         """Returns the policy with that name, if it exists; `default` always does."""

@@ -138,7 +138,8 @@ class PolicySettings(Section):
     """How a fleet begins: a budget for each day, and targets that are tried first."""
     blackouts: tuple[BlackoutSettings, ...] = ()
     """Times at which nothing is changed by schedule, such as the freeze at the end of a year; default none. What came
-    due meanwhile is spread after them. Emergencies, undos and `rotate --despite-pause` pass."""
+    due meanwhile is spread after them. Emergencies, undos, repairs of what the provider refuses and `rotate
+    --despite-pause` pass."""
     limits: LimitSettings | None = None
     """How old a password may become: stricter than the `limits` of the whole configuration, which apply otherwise."""
 

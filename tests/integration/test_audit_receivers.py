@@ -335,7 +335,8 @@ def test_an_http_receiver_that_nobody_vouches_for_gets_nothing(store, tmp_path) 
         )
         remote.record()
         assert not remote.send()
-        assert remote.outlet.problem == "its certificate is not trusted: check url, or set ca_file"
+        whose = f"the TLS certificate of 127.0.0.1:{receiver.port}"
+        assert remote.outlet.problem == f"{whose} is for another name: url needs a name that the certificate has"
         assert not receiver.messages
     finally:
         receiver.stop()

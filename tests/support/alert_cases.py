@@ -50,6 +50,7 @@ _IN_USE = _series("rotator_ledger_credentials", f'{_TARGET},state="in_use"')
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
+_NOT_TAKEN = _series("rotator_notifications_total", 'route="on-call",outcome="not_taken"')
 _HELD = _series("rotator_account_held_seconds", 'account="prod"')
 _RATE_SHARE = _series("rotator_account_rate_share", 'account="prod"')
 _OUT = _series("rotator_target_devices_out", _TARGET)
@@ -360,6 +361,17 @@ CASES = (
         quiet={_series("rotator_orphans", 'kind="published"'): "0x90"},
     ),
     Case(
+        "RotatorCheckLeftCredential",
+        {_series("rotator_account_scratch_credentials", 'account="prod"'): "1x150"},
+        "121m",
+        "119m",
+        {"account": "prod"},
+        "warning",
+        "A check has left a credential at provider account prod",
+        "1 that nobody needs. rotator check-provider prod --write cleans up.",
+        quiet={_series("rotator_account_scratch_credentials", 'account="prod"'): "0x150"},
+    ),
+    Case(
         "RotatorSelectionGone",
         {_series("rotator_selection_credentials", 'account="prod",what="gone"'): "2x90"},
         "61m",
@@ -511,6 +523,17 @@ CASES = (
         "a:9464 has lost records of its audit for syslog",
         "5 in the last hour: more waited for it than memory keeps.",
         quiet={_AUDIT_LOST: "7x200"},
+    ),
+    Case(
+        "RotatorNotificationsNotTaken",
+        {_NOT_TAKEN: "0 1 2 3 4x60"},
+        "15m",
+        "5m",
+        {**_ONE, "route": "on-call", "outcome": "not_taken"},
+        "warning",
+        "a:9464 cannot notify by on-call",
+        "The service of this route did not take several messages. They are sent again, together.",
+        quiet={_NOT_TAKEN: "0 1 2x60"},
     ),
     Case(
         "RotatorConnectionsEnded",

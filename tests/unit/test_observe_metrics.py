@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rotator.core.age_limit import longest_until_due
 from rotator.core.audit_chain import Position
 from rotator.core.clocks import Clocks
+from rotator.core.evidence import AccountEvidence, AssumptionResult, Scratch, Shown
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
@@ -352,6 +353,27 @@ def test_the_process_says_how_it_does_itself() -> None:
     assert seen == ZEROS | expected
     source.vault_token_expires(None)
     assert ("rotator_vault_token_expiry_timestamp_seconds", ()) not in scrape(source)
+
+
+def test_what_checks_have_shown_is_counted_by_account_whatever_it_was() -> None:
+    clock = FakeClock()
+    source, now = metrics(clock), clock.now()
+    shown = (Shown.HOLDS, Shown.HOLDS, Shown.DOES_NOT)
+    results = tuple(AssumptionResult(f"key-{number}", SENTINEL, one, SENTINEL, now) for number, one in enumerate(shown))
+    scratch = (Scratch(credential("rotatorcheck1"), now),)
+    checked = AccountEvidence(1, results, scratch, checked_at=now + DAY, written_at=now)
+    source.follow_checks(lambda: {"acc": checked, "never": AccountEvidence()})
+    assert scrape(source) == ZEROS | {
+        ("rotator_account_checked_timestamp_seconds", ("acc", "read")): now.timestamp() + 86_400,
+        ("rotator_account_checked_timestamp_seconds", ("acc", "write")): now.timestamp(),
+        ("rotator_account_assumptions", ("acc", "holds")): 2,
+        ("rotator_account_assumptions", ("acc", "does_not")): 1,
+        ("rotator_account_assumptions", ("acc", "not_shown")): 0,
+        ("rotator_account_scratch_credentials", ("acc",)): 1,
+        ("rotator_account_scratch_credentials", ("never",)): 0,
+        ("rotator_build_info", ("1.2.3",)): 1,
+    }
+    assert SENTINEL.encode() not in source.render()
 
 
 def test_no_password_of_any_state_is_in_a_scrape() -> None:

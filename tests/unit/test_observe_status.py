@@ -157,6 +157,7 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
                 "id": "id-old",
                 "username": "old",
                 "ending": "delete",
+                "made_at": None,
                 "replaced_at": (NOW - DAY).isoformat(),
                 "disable_at": (NOW + DAY).isoformat(),
                 "disabled_at": None,

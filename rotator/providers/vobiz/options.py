@@ -129,6 +129,7 @@ class VobizOptions(VobizBaseOptions):
             ),
             username_pattern=_USERNAMES,
             attaches=True,
+            proves_attached=self.prove_at_trunk != "off",
         )
 
 

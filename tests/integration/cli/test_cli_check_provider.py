@@ -113,3 +113,26 @@ def test_an_unknown_account_and_options_that_do_not_fit_are_refused(environment,
     assert run_command("check-provider", "other").code == 2
     assert "leave out --expendable" in run_command("check-provider", "vobiz", "--write", "--expendable", "x").err
     assert run_command("check-provider", "vobiz", "--expendable", "x").code == 2
+
+
+def test_a_damaged_document_is_an_error_that_says_how_to_restore_it_and_loses_nothing(environment, run_command):
+    """It may name a credential that a check has left there: nothing is made, and nothing is written over."""
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    assert run_command("check-provider", "vobiz").code == 0
+    path = f"rotator/state/_evidence-{evidence_key(environment)}"
+    good = environment.bao.call("GET", f"secret/data/{path}")["data"]["metadata"]["version"]
+    damaged = environment.bao.call("POST", f"secret/data/{path}", {"data": {"scratch": 7}})["data"]["version"]
+
+    for options in ((), ("--write",), ("--write", "--yes")):
+        printed = run_command("check-provider", "vobiz", *options)
+        assert printed.code == 3, printed.out
+        assert f"secret/{path}" in printed.err
+        assert f"vault kv rollback -mount=secret -version={good} {path}" in printed.err
+        assert f"begin anew: vault kv delete -mount=secret {path}" in printed.err
+    assert usernames(environment) == {"office"}
+    assert environment.bao.call("GET", f"secret/data/{path}")["data"]["metadata"]["version"] == damaged
+    assert run_command("rotate", "office").code == 0
+
+    environment.bao.call("DELETE", f"secret/data/{path}", also=204)
+    assert run_command("check-provider", "vobiz", "--write", "--yes").code == 0

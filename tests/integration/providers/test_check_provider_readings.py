@@ -1,6 +1,8 @@
 """`check-provider --write` against every reading of the simulated providers: tells them apart, leaves nothing."""
 
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -13,8 +15,10 @@ from simulated_accounts import (
     TOKEN,
     Setup,
     apinizer,
+    registrar,
     telnyx,
     vobiz,
+    vobiz_at_trunk,
     vobiz_without_registrar,
 )
 
@@ -31,6 +35,7 @@ from rotator.testing import Crash
 HOLDS, DOES_NOT, NOT_SHOWN = Shown.HOLDS, Shown.DOES_NOT, Shown.NOT_SHOWN
 KINDS = {
     "vobiz": Setup("vobiz", Strategy.REPLACE, vobiz),
+    "vobiz at its trunk": Setup("vobiz", Strategy.REPLACE, vobiz_at_trunk),
     "vobiz-endpoint": Setup("vobiz-endpoint", Strategy.IN_PLACE, vobiz),
     "telnyx": Setup("telnyx", Strategy.REPLACE, telnyx, adopts=False),
     "telnyx-connection": Setup("telnyx-connection", Strategy.IN_PLACE, telnyx),
@@ -63,6 +68,21 @@ READINGS: list[tuple[str, dict[str, Any], dict[str, Shown]]] = [
     ("vobiz", {"trunks_status": 403}, {"shows-attachments": DOES_NOT}),
     (
         "vobiz",
+        {"attached_only": True},
+        {
+            "logs-in": NOT_SHOWN,
+            "unattached": NOT_SHOWN,
+            "wrong-refused": NOT_SHOWN,
+            "new-logs-in": NOT_SHOWN,
+            "old-refused": NOT_SHOWN,
+            "disabled-refused": NOT_SHOWN,
+            "enabled-logs-in": NOT_SHOWN,
+            "deleted-refused": NOT_SHOWN,
+            "propagates": None,
+        },
+    ),
+    (
+        "vobiz at its trunk",
         {"attached_only": True},
         {
             "logs-in": NOT_SHOWN,
@@ -198,6 +218,75 @@ def test_only_what_a_trunk_names_is_let_in_where_a_published_one_shows_it():
     assert "office, which one names, is let in" in by_key(report)["unattached"].evidence
     standing = judge(Strategy.REPLACE, harness.account.capabilities, report.evidence)
     assert standing.standing is Standing.UNPROVED
+
+
+@pytest.fixture
+def trunk_serves() -> Iterator[Callable[..., None]]:
+    """Sets which requests the trunk's domain answers."""
+    options = registrar().options
+
+    def serve(*methods: str) -> None:
+        registrar().options = replace(options, serves=methods)
+
+    yield serve
+    registrar().options = options
+
+
+@pytest.mark.parametrize(
+    ("served", "configured"), [("REGISTER", "options"), ("OPTIONS", "options"), ("INVITE", "invite")]
+)
+def test_at_a_trunk_right_and_wrong_are_told_apart_by_what_it_serves(trunk_serves, served, configured):
+    trunk_serves(served)
+    harness, report = checked("vobiz at its trunk", prove_at_trunk=configured)
+    found = by_key(report)
+    assert {found[key].shown for key in ("trunk-asks", "logs-in", "wrong-refused", "old-refused")} == {HOLDS}
+    where = f"127.0.0.1:{registrar().address.port}"
+    assert found["trunk-asks"].evidence == f"{served} is challenged by {where} over UDP"
+    assert f"SIP {served} accepted by {where} over UDP" in found["logs-in"].evidence
+    assert judge(Strategy.REPLACE, harness.account.capabilities, report.evidence).standing is Standing.PROVED
+    assert {one.method for one in report.exchanges if one.is_sip} == {served}
+
+
+def test_reading_asks_the_trunk_without_a_password():
+    harness = CheckedHarness(KINDS["vobiz at its trunk"])
+    accepted = dict(registrar().accepted())
+    assert findings(harness.check().read("reader"))["trunk-asks"] is HOLDS
+    assert registrar().accepted() == accepted
+
+
+def test_a_trunk_that_asks_nobody_is_said_and_no_log_in_is_claimed(trunk_serves):
+    trunk_serves("INVITE")
+    _, report = checked("vobiz at its trunk")  # `options`, which sends none
+    assert findings(report)["trunk-asks"] is DOES_NOT
+    assert by_key(report)["trunk-asks"].evidence.endswith("OPTIONS is answered 405 without a password")
+    assert findings(report)["logs-in"] is NOT_SHOWN
+    assert "nothing at 127.0.0.1 asks for a password" in by_key(report)["logs-in"].evidence
+
+
+@pytest.mark.parametrize(
+    ("domain", "allowed", "words"),
+    [
+        ("elsewhere.example", "127.0.0.1", "elsewhere.example is not below 127.0.0.1: set trunk_domains"),
+        ("5f1b.localhost.invalid", "localhost.invalid", "the name 5f1b.localhost.invalid cannot be resolved"),
+    ],
+)
+def test_a_trunk_that_cannot_be_asked_is_said(domain, allowed, words):
+    harness = CheckedHarness(KINDS["vobiz at its trunk"], trunk_domain=domain)
+    keys = {"trunk_domains": allowed, "allow_plain_sip": (allowed,)}
+    harness.account.options = harness.account.options.model_copy(update=keys)
+    found = by_key(harness.check().read("reader"))["trunk-asks"]
+    assert found.shown is DOES_NOT
+    assert words in found.evidence
+
+
+def test_without_a_trunk_of_a_target_there_is_nowhere_to_log_in():
+    harness = CheckedHarness(KINDS["vobiz at its trunk"])
+    harness.account.remove_trunks()
+    found = by_key(harness.check().read("reader"))["trunk-asks"]
+    assert (found.shown, found.evidence) == (
+        NOT_SHOWN,
+        "no trunk that is shown with its domain names a credential of a target",
+    )
 
 
 def test_without_a_registrar_no_log_in_is_claimed():

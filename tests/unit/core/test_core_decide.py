@@ -135,6 +135,8 @@ HOLDS = {
     HoldReason.UNVERIFIED: facts(
         state_ledger=(ENTRY,), state_verification=None, state_verify_failures=1, state_verify_at=NOW + HOUR
     ),
+    HoldReason.NOT_RETIRED: facts(state_ledger=(ENTRY,), shut_verbs={("fake", ProviderVerb.DISABLE): NOW + HOUR}),
+    HoldReason.RETIREMENT_DELAYED: facts(state_ledger=(replace(ENTRY, not_before=NOW + HOUR, note="active calls"),)),
     HoldReason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
     HoldReason.RENAMED: facts(state_renamed_to="reception"),
     HoldReason.PAUSED: facts(freezes=Freezes((Freeze(HoldReason.PAUSED, NOW + DAY, "paused", Extent.CHANGES),))),

@@ -69,7 +69,7 @@ def test_what_is_listed_unchanged_is_repaired_after_a_quarter_of_an_hour_in_whic
 @pytest.mark.parametrize("listed", [Listed.GONE, Listed.DISABLED])
 def test_what_the_account_shows_as_changed_is_repaired_at_once_by_a_request_of_rotators_own(listed):
     reason = f"drift: old at fake is refused and {listed.value}"
-    expected = Repair(Request(Purpose.ROTATE, "rotator", reason, NOW))
+    expected = Repair(Request(Purpose.ROTATE, "rotator", reason, NOW, repairs=True))
     assert drift.verify(refused(listed=listed, refused_targets=9, refused_for=timedelta())) == expected
 
 

@@ -75,6 +75,18 @@ def test_masks_disprove_in_place_only_without_a_log_in():
     assert judge(Strategy.IN_PLACE, CHOSEN, alone).standing is Standing.DISPROVED
 
 
+@pytest.mark.parametrize("strategy", [Strategy.REPLACE, Strategy.ALTERNATING])
+def test_trunks_that_are_not_shown_disprove_a_new_credential_that_nobody_tries_or_that_was_refused(strategy):
+    hidden = evidence(SHOWS_ATTACHMENTS=Shown.DOES_NOT)
+    read_back = replace(CHOSEN, proof=Proof("listed", tries_password=False))
+    assert judge(strategy, CHOSEN, hidden).standing is Standing.PROVED
+    assert judge(strategy, read_back, hidden).standing is Standing.DISPROVED
+    refused = evidence(SHOWS_ATTACHMENTS=Shown.DOES_NOT, UNATTACHED=Shown.DOES_NOT)
+    assert judge(strategy, CHOSEN, refused).standing is Standing.DISPROVED
+    assert judge(strategy, CHOSEN, evidence(UNATTACHED=Shown.DOES_NOT)).standing is Standing.PROVED
+    assert judge(Strategy.IN_PLACE, read_back, refused).standing is Standing.UNPROVED
+
+
 def test_without_a_log_in_nothing_is_more_than_unproved():
     read_back = replace(CHOSEN, proof=Proof("listed", tries_password=False))
     assert judge(Strategy.REPLACE, read_back, evidence()).standing is Standing.UNPROVED

@@ -1,0 +1,133 @@
+"""Implements `rotator reconcile`: the listing of each account against the documents, and what does not fit."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rotator.cli.choosing import select_accounts
+from rotator.cli.context import CommandContext, open_context
+from rotator.cli.exits import Exit, Interrupted
+from rotator.cli.options import Output
+from rotator.cli.printing import cell, print_json, print_lines, print_table, safe, say, table
+from rotator.cli.progress import screen, show_progress
+from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
+from rotator.engine import ReconciledAccount, Reconciler
+from rotator.observe.discrepancy_words import remedy_of, row_of, what_of
+from rotator.observe.time_words import counted
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileOptions:
+    """The arguments of `rotator reconcile`."""
+
+    accounts: tuple[str, ...] = ()  # names or patterns; none: all
+    kinds: tuple[DiscrepancyKind, ...] = tuple(DiscrepancyKind)
+
+
+def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) -> Exit:
+    """Compares, prints what does not fit, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
+    with open_context(config, read_only=True) as context:
+        found = _compared(context, options)
+        if output is Output.JSON:
+            print_json({"time": context.composition.clock.now().isoformat(), "accounts": _rows(found, options)})
+        else:
+            _print(found, options)
+    wrong = any(each.problem or each.unread or each.result.of(*options.kinds) for each in found)
+    return Exit.FAILED if wrong else Exit.DONE
+
+
+def _compared(context: CommandContext, options: ReconcileOptions) -> list[ReconciledAccount]:
+    chosen = select_accounts(context.components.providers, options.accounts)
+    reconciler = _reconciler(context)
+    names = reconciler.names()
+    with screen() as display, show_progress(display, len(names)) as progress:
+        progress.begins("read", len(names))
+        reconciler.read_documents(names, progress.advance)
+    listings = dict.fromkeys(reconciler.same_listing(account) for account in chosen)
+    return [_one(context, reconciler, accounts[0]) for accounts in listings]
+
+
+def _one(context: CommandContext, reconciler: Reconciler, account: str) -> ReconciledAccount:
+    def reading(message: str) -> None:
+        if context.stop.is_set():
+            raise Interrupted
+        say(f"{account}: {message}")
+
+    if context.stop.is_set():
+        raise Interrupted
+    return reconciler.reconcile(account, reading)
+
+
+def _reconciler(context: CommandContext) -> Reconciler:
+    components = context.components
+    return Reconciler(
+        components.store,
+        context.composition.clock,
+        components.providers,
+        components.evidence_keys,
+        components.targets,
+        components.settings.core_selections,
+        components.former_names,
+        components.presence,
+        context.read_each,
+    )
+
+
+def _print(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> None:
+    shown = [each for account in found for each in account.result.of(*options.kinds)]
+    if shown:
+        rows = table("Account", "Finding", "Credential", "Target", "What")
+        for each in shown:
+            what = f"{what_of(each)}; {remedy_of(each)}"
+            named = "\n".join(safe(name) for name in each.targets)
+            rows.add_row(safe(each.account), each.kind.replace("_", " "), cell(_credential(each)), named, cell(what))
+        print_table(rows)
+    for account in found:
+        print_lines(_sum(account))
+        for line in _doubts(account):
+            say(line)
+
+
+def _credential(found: Discrepancy) -> str:
+    both = found.id is not None and found.id != found.username
+    return f"{found.username or '?'}\n({found.id})" if both else found.username or "?"
+
+
+def _sum(account: ReconciledAccount) -> str:
+    """Returns how much of each kind there is, shown or not."""
+    kinds = [f"{number} {kind.replace('_', ' ')}" for kind, number in account.result.counts.items() if number]
+    listed = f"{counted(account.result.listed, 'credential')} listed"
+    if account.problem:
+        listed = f"at least {listed}" if account.result.listed else "not listed"
+    return f"{', '.join(account.accounts)}: {listed}; {', '.join(kinds) or 'everything fits'}"
+
+
+def _doubts(account: ReconciledAccount) -> Iterator[str]:
+    names = ", ".join(account.accounts)
+    if account.problem:
+        yield f"{names}: it is not certain that this is everything, so nothing counts as missing: {account.problem}"
+    if account.unread:
+        some = ", ".join(account.unread[:_MOST_NAMED]) + (", …" if len(account.unread) > _MOST_NAMED else "")
+        yield (
+            f"{names}: {counted(len(account.unread), 'state document')} cannot be read ({some}): what they name may "
+            "be shown as foreign or orphaned"
+        )
+
+
+def _rows(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> list[dict[str, Any]]:
+    return [
+        {
+            "accounts": list(account.accounts),
+            "listed": account.result.listed,
+            "known": account.result.known,
+            "certain": not account.problem,
+            "problem": account.problem or None,
+            "unread": list(account.unread),
+            "counts": {kind.value: number for kind, number in account.result.counts.items()},
+            "findings": [row_of(each) for each in account.result.of(*options.kinds)],
+        }
+        for account in found
+    ]

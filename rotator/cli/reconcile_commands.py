@@ -1,0 +1,66 @@
+"""`rotator reconcile`."""
+
+from typing import Annotated
+
+import typer
+
+from rotator.cli.completion import account_names
+from rotator.cli.options import DEFAULT_CONFIG, Config, Output, OutputOption
+from rotator.core.discrepancies import DiscrepancyKind
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("reconcile")(reconcile)
+
+
+def reconcile(
+    accounts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ACCOUNT",
+            help="Names of provider accounts, or patterns such as 'vobiz-*'. Default: all.",
+            show_default=False,
+            autocompletion=account_names,
+        ),
+    ] = None,
+    only: Annotated[
+        list[DiscrepancyKind] | None,
+        typer.Option("--only", help="Only findings of this kind; may be repeated.", show_default=False),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Compares what each account has with what the documents in Vault say, and shows what does not fit.
+
+    \b
+    Findings:
+      foreign        at the provider, and nothing says that it is ours
+      orphaned       made by rotator, and no target owns it, or only a removed one
+      missing        a document names it, and the provider does not have it
+      changed        enabled, id, username or shown password are otherwise than the documents say
+      duplicate      one username twice, or one credential of two targets
+      never_rotated  of a target, and rotator did not make what is in use
+
+    It reads the whole listing of each account, and every state document, and changes nothing. What a rotation is doing
+    at the moment is no finding. Each finding says what ends it. Where the listing is not certain to be whole, nothing
+    counts as missing.
+
+    \b
+    Examples:
+      rotator reconcile
+      rotator reconcile 'vobiz-*' --only orphaned --only missing
+      rotator reconcile vobiz-prod --output json
+
+    \b
+    Exit codes:
+      0    everything fits, as far as --only asks
+      1    there are findings, or an account or a document could not be read
+      2    wrong usage, an unknown account, or an invalid configuration
+      3    Vault is unusable
+      130  stopped by Ctrl-C
+    """
+    from rotator.cli.reconcile import ReconcileOptions, reconcile_accounts  # noqa: PLC0415 - takes half a second
+
+    options = ReconcileOptions(tuple(accounts or ()), tuple(only or DiscrepancyKind))
+    raise typer.Exit(reconcile_accounts(config, options, output))

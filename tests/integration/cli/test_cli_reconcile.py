@@ -1,0 +1,48 @@
+"""`rotator reconcile` against a real OpenBao and the sandbox."""
+
+from command_runner import DAY, LOBBY, OFFICE, create_credentials
+
+from rotator_simulator.account import SimulatedAccount
+
+
+def delete(account: SimulatedAccount, username: str) -> None:
+    record = account.by_username(username)
+    account.delete(record.kind, record.id)
+
+
+def test_what_does_not_fit_is_named_with_what_ends_it(environment, run_command):
+    create_credentials(environment, "office", "lobby")
+    environment.configure([OFFICE, LOBBY], policies=DAY)
+    assert run_command("rotate", "office", "lobby").code == 0
+    printed = run_command("reconcile")
+    assert printed.code == 0, printed.err
+    assert "vobiz: 3 credentials listed; everything fits" in printed.out
+    create_credentials(environment, "pbx")
+    delete(environment.account, "lobby")
+    printed = run_command("reconcile", "vob*", "-o", "json")
+    assert printed.code == 1
+    (account,) = printed.json["accounts"]
+    assert (account["accounts"], account["listed"], account["certain"]) == (["vobiz"], 3, True)
+    found = {(one["finding"], one["username"]): one for one in account["findings"]}
+    assert set(found) == {("foreign", "pbx"), ("missing", "lobby")}
+    assert found["missing", "lobby"]["remedy"].startswith("rotator verify lobby")
+    table = run_command("reconcile", "--only", "missing").out
+    assert "published, and not there; rotator verify lobby" in " ".join(table.split())
+    assert "pbx" not in table
+    assert "1 foreign, 1 missing" in table
+    assert run_command("reconcile", "--only", "duplicate").code == 0
+    published = environment.consumer_document("sip/office")
+    assert published.password.reveal() not in printed.out + printed.err + table
+
+
+def test_an_unknown_account_and_a_key_that_may_not_list(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    unknown = run_command("reconcile", "vobizz")
+    assert unknown.code == 2
+    assert "there is no account 'vobizz'" in unknown.err
+    environment.sandbox.faults.plan("unauthorized", times=None)
+    printed = run_command("reconcile")
+    assert printed.code == 1
+    assert "not listed" in printed.out
+    assert "nothing counts as missing" in printed.err
