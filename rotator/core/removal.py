@@ -72,6 +72,31 @@ def after_forgetting(state: TargetState, accounts: Collection[str], *, configure
     return TargetState(state.target, counts=state.counts) if is_empty(kept) else kept
 
 
+def after_taking_in(
+    state: TargetState, orphan: Credential, policy: Policy, now: datetime, origin: Origin
+) -> TargetState:
+    """Puts a credential that no document names into the ledger of the target that it was created for.
+
+    It ends like a replaced one, after a whole overlap and quarantine: devices may have got it before the document was
+    lost, and read by then what is published.
+
+    Args:
+        origin: who asked for that.
+
+    Raises:
+        RemovalImpossible: the target has nothing else that devices can use, or names the credential by now.
+    """
+    if state.published is None:
+        raise RemovalImpossible(f"{state.target} has published nothing that devices could use instead")
+    attempt = state.attempt
+    named = [state.published, state.standby, *(entry.credential for entry in state.ledger)]
+    named += [attempt.staged, attempt.predecessor, attempt.handed_out] if attempt is not None else []
+    if any(one is not None and is_same_credential(one, orphan) for one in named):
+        raise RemovalImpossible(f"{state.target} names it by now")
+    entry = LedgerEntry(orphan, Ending.DELETE, now, now + policy.overlap, policy.quarantine, origin=origin)
+    return replace(state, ledger=(*state.ledger, entry))
+
+
 def _still_tried(state: TargetState, accounts: Collection[str]) -> tuple[Ended, ...]:
     """Returns the ends that rotator can still bring about, or show. Nothing else would ever end the alert."""
     return tuple(one for one in state.ended if one.credential.account in accounts and not is_beyond_means(state, one))

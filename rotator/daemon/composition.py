@@ -35,7 +35,7 @@ from rotator.providers.http.directory import Directories
 from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
-from rotator.settings import ConfigError, ConfigProblem, Settings, load
+from rotator.settings import ON_DISK, ConfigError, ConfigProblem, Draft, Settings, load
 from rotator.settings.usage import http_sources
 from rotator.settings.vault import EmbeddedVaultSettings, RemoteVaultSettings
 from rotator.vault.answers import Caller
@@ -60,6 +60,7 @@ class Composition:
         read_only: bool = False,
         gets_only: bool = False,
         quiet: bool = False,
+        draft: Draft = ON_DISK,
     ) -> None:
         """Reads the configuration and sets up logging and the audit.
 
@@ -70,12 +71,13 @@ class Composition:
             quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
                 file to standard error instead of standard output (at a terminal only what Vault has not taken), and
                 use the embedded Vault of a running daemon.
+            draft: what stands in for files of the configuration that are not written yet.
 
         Raises:
             ConfigError: the configuration is invalid.
             AuditError: the audit has no usable destination.
         """
-        self._config, self._environ, self._stop = config, environ, stop
+        self._config, self._environ, self._stop, self._draft = config, environ, stop, draft
         self._read_only, self._gets_only, self._quiet = read_only, read_only or gets_only, quiet
         self.clock = SystemClock(stop)
         self.randomness = SystemRandomness()
@@ -137,7 +139,7 @@ class Composition:
         return settings
 
     def _load(self) -> Settings:
-        settings = load(self._config, self._environ)
+        settings = load(self._config, self._environ, self._draft)
         if settings.daemon.http.token is not None:
             self.redactor.add(settings.daemon.http.token.value)
         self.redactor.add(*settings.audit.secrets)
@@ -217,6 +219,7 @@ class Composition:
                 providers,
                 paces,
                 evidence_keys,
+                {name: account.life for name, account in accounts.items()},
                 engine,
                 former_names,
                 presence,
@@ -285,7 +288,8 @@ class Composition:
             http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
             provider = KINDS[options.type](options, http, self.randomness)
-            return AssembledAccount(provider, key, pacer, not options.pace_key, f"{options.type}-{key}")
+            shared = not options.pace_key
+            return AssembledAccount(provider, key, pacer, shared, f"{options.type}-{key}", options.key)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])

@@ -134,10 +134,11 @@ def _row(row: Json, words: StatusWords, needs: Collection[str]) -> list[Child]:
 
 
 def _needs(needs: Collection[str]) -> Iterator[Child]:
-    for need in BY_URGENCY:
-        if need in needs:
-            yield h("strong", need.replace("_", " "), css="bad" if need in URGENT else "warn")
-            yield h("br")
+    true_of_it = [need for need in BY_URGENCY if need in needs]
+    for place, need in enumerate(true_of_it):
+        yield ", " if place else None
+        yield h("strong", need.replace("_", " "), css="bad" if need in URGENT else "warn")
+    yield h("br") if true_of_it else None
 
 
 def _form(query: ListQuery, accounts: Sequence[str]) -> Element:
@@ -148,7 +149,8 @@ def _form(query: ListQuery, accounts: Sequence[str]) -> Element:
         h("optgroup", (_option(word, word.replace("_", " "), query.state) for word in words), label=name)
         for name, words in groups
     ]
-    account = [_option("", "any", query.account), *(_option(name, name, query.account) for name in accounts)]
+    known = {*accounts, *([query.account] if query.account else [])}  # what filters is shown, also if it is unknown
+    account = [_option("", "any", query.account), *(_option(name, name, query.account) for name in sorted(known))]
     due = [_option("", "any time", query.due), *(_option(key, said, query.due) for key, said in _WITHIN.items())]
     order = [_option(each.value, said, query.sort) for each, said in _ORDERS.items()]
     return h(
