@@ -4,7 +4,6 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,6 @@ from threading import Event
 from typing import Self
 
 from rotator import __version__
-from rotator.core.account_key import AccountKey
 from rotator.core.model import Target, TargetState
 from rotator.core.processes import Role
 from rotator.core.selection import remembered
@@ -20,7 +18,7 @@ from rotator.core.waves import with_canaries
 from rotator.daemon.audit_receivers import begin_audit
 from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.daemon.components import Components
+from rotator.daemon.components import AssembledAccount, Components
 from rotator.daemon.notification_sender import senders
 from rotator.daemon.usage_sources import usage_sources
 from rotator.daemon.vault_login import VaultLogin, configured_login
@@ -31,7 +29,7 @@ from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
 from rotator.observe.selections import Selections
-from rotator.ports import Provider, StoreDenied
+from rotator.ports import StoreDenied
 from rotator.providers.http.client import Http
 from rotator.providers.http.directory import Directories
 from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
@@ -48,15 +46,6 @@ from rotator.vault.logins import ServerSetup
 from rotator.vault.store import VaultStore
 
 StateListener = Callable[[Target, TargetState], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _AssembledAccount:
-    provider: Provider
-    key: str  # see `AccountOptions.account_key`
-    pacer: Pacer
-    evidence_key: str  # of one kind of credential there
-    life: AccountKey  # of the account's own key
 
 
 class Composition:
@@ -212,7 +201,7 @@ class Composition:
                 stopping=self._stop.is_set,
                 account_keys={name: account.key for name, account in accounts.items()},
                 pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
-                tell_open=lambda name, wait: accounts[name].pacer.shut(wait),
+                tell_open=lambda name, wait: accounts[name].tell_open(wait),
                 former_names=former_names,
                 is_dead=presence.is_dead,
                 waves=waves,
@@ -273,7 +262,7 @@ class Composition:
         names = {target.name for target in targets}
         return (*targets, *remembered(settings.core_selections, store.list_states(), names))
 
-    def _accounts(self, settings: Settings, store: VaultStore, undo: ExitStack) -> dict[str, "_AssembledAccount"]:
+    def _accounts(self, settings: Settings, store: VaultStore, undo: ExitStack) -> dict[str, AssembledAccount]:
         book = ReadOnlyBook(store) if self._read_only else store
         pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
         directories = Directories()
@@ -290,16 +279,17 @@ class Composition:
         pacers: Pacers,
         directories: Directories,
         undo: ExitStack,
-    ) -> "_AssembledAccount":
+    ) -> AssembledAccount:
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets, *(options.proxy.secrets if options.proxy is not None else ()))
         try:
             key, connection = options.account_key, options.http(name, read_only=self._gets_only)
-            pacer = pacers.of(key, connection.rate_limit)
+            pacer = pacers.of(options.pace_key or key, connection.rate_limit)
             http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
             provider = KINDS[options.type](options, http, self.randomness)
-            return _AssembledAccount(provider, key, pacer, f"{options.type}-{key}", options.key)
+            shared = not options.pace_key
+            return AssembledAccount(provider, key, pacer, shared, f"{options.type}-{key}", options.key)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])

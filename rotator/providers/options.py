@@ -37,6 +37,11 @@ def one_way(secrets: Iterable[Secret]) -> str:
     return pbkdf2_hmac("sha256", text.encode(), b"rotator: the name of an account", _ROUNDS).hex()
 
 
+def account_key(account: tuple[str, ...]) -> str:
+    """Returns a name for an account that tells nothing about it."""
+    return blake2b("\0".join(account).encode(), digest_size=10).hexdigest()
+
+
 class KeyDates(Section):
     """What the provider's console says of the account's key, which no API tells."""
 
@@ -123,7 +128,12 @@ class AccountOptions(Section, ABC):
 
         Entries of the configuration and processes that use the same account share its pace and its circuit.
         """
-        return blake2b("\0".join(self._account).encode(), digest_size=10).hexdigest()
+        return account_key(self._account)
+
+    @property
+    def pace_key(self) -> str:
+        """The key of the account whose pace is used; empty: its own. Another one's key may administer the account."""
+        return ""
 
     @property
     def _account(self) -> tuple[str, ...]:
