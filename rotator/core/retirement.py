@@ -129,11 +129,12 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
     if facts.is_protected(entry.credential):
         return None
     if not replaced:
-        # Told in advance, the provider ends the credential even while rotator is down. Who uses it is not known yet.
-        if rules_for(facts.target.policy.usage, entry) is not None:
-            return None
+        # Told in advance, the provider ends the credential even while rotator is down.
+        asks_users = rules_for(facts.target.policy.usage, entry) is not None  # who uses it is not known yet
+        # With the withdrawal of such a document the overlap begins anew.
+        withdraws = any(former.until <= facts.clocks.latest for former in facts.state.former_paths)
         untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
-        return Expire(entry) if untold and can.expires else None
+        return Expire(entry) if untold and can.expires and not asks_users and not withdraws else None
     if entry.credential.id is None:
         return _trace(facts, entry)
     leaks = entry.compromised and (not entry.cut_off or is_still_accepted(facts.state, entry))

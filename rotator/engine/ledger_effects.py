@@ -117,7 +117,7 @@ def _after_cutoff(
         after = ledger.after_overwrite if overwrites else ledger.after_disable
         now, by = session.clocks().latest, EndedBy.OVERWRITTEN if overwrites else EndedBy.DISABLED
         tries = caller.tries_ended(entry.credential.account)
-        session.write(ends.after_end(after(state, entry, now), entry, by, now, tries=tries))
+        session.write(ends.after_end(after(state, entry, now), entry, by, caller.shared_now(), tries=tries))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(ledger.after_removal(state, entry, deleted=False))
     elif in_vain and needs_password and entry.cutoff is Cutoff.DISABLE and can.sets_password:
@@ -158,7 +158,7 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
         session.write(ledger.after_stray_removal(session.state))
         session.forget_lookups()
     elif gone:
-        now, tries = session.clocks().latest, caller.tries_ended(entry.credential.account)
+        now, tries = caller.shared_now(), caller.tries_ended(entry.credential.account)
         removed = ledger.after_removal(session.state, entry, deleted=True)
         session.write(ends.after_end(removed, entry, EndedBy.DELETED, now, tries=tries))
     else:
