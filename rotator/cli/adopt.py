@@ -51,7 +51,7 @@ def adopt_now(config: Path, options: AdoptOptions, output: Output) -> Exit:
         with open_context(config) as context:
             if known.password is not None:
                 context.composition.redactor.add(known.password)
-            state = _adopt(context, target, known, plan, options.why)
+            state = take_up(context, target, known, plan, options.why)
             if not options.rotate:
                 _print(target, state, context.composition.clock.now(), output)
     except AdoptionImpossible as impossible:
@@ -127,7 +127,7 @@ def _announcement(target: Target, plan: AdoptionPlan, context: CommandContext, *
     return "\n".join(f"{target.name}: {part}" for part in parts)
 
 
-def _adopt(
+def take_up(
     context: CommandContext, target: Target, known: KnownToOperator, plan: AdoptionPlan, why: Why
 ) -> TargetState:
     """Waits for other processes to let go of the target, and takes the credential up."""

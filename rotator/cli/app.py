@@ -11,6 +11,7 @@ from rotator.cli.compliance_commands import register as compliance_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.exits import MEANING, code_of
+from rotator.cli.import_commands import register as import_commands
 from rotator.cli.memory_protection import protect_memory
 from rotator.cli.notification_commands import register as notification_commands
 from rotator.cli.pause_commands import register as pause_commands
@@ -29,6 +30,7 @@ _GROUPS = (
     daemon_commands,
     rotation_commands,
     target_commands,
+    import_commands,
     pause_commands,
     report_commands,
     compliance_commands,

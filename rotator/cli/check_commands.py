@@ -19,7 +19,7 @@ from rotator.cli.options import (
     Why,
 )
 
-_Account = Annotated[
+_AccountName = Annotated[
     str,
     typer.Argument(
         metavar="ACCOUNT",
@@ -60,28 +60,39 @@ def register(app: typer.Typer) -> None:
     app.command("verify-audit")(verify_audit)
 
 
-def check_config(config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+def check_config(
+    with_evidence: Annotated[
+        bool,
+        typer.Option("--with-evidence", help="Also read from Vault what check-provider has shown of the accounts."),
+    ] = False,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Checks the configuration and prints every mistake with its line, key and remedy.
 
-    Environment variables and files that it refers to must exist. No connection is opened.
+    Environment variables and files that it refers to must exist. No connection is opened, except to Vault with
+    --with-evidence.
 
     \b
     Examples:
       rotator check-config --config config.yaml
+      rotator check-config -c config.yaml --with-evidence
       rotator check-config -c config.yaml --output json
 
     \b
     Exit codes:
       0  the configuration is valid; there may be warnings
+      1  with --with-evidence: a strategy is disproved at its account
       2  the configuration is invalid
+      3  with --with-evidence: Vault is unusable
     """
     from rotator.cli.check_config import show_check  # noqa: PLC0415 - takes half a second
 
-    raise typer.Exit(show_check(config, output))
+    raise typer.Exit(show_check(config, output, with_evidence=with_evidence))
 
 
 def check_provider(
-    account: _Account,
+    account: _AccountName,
     write: _Write = False,
     expendable: _Expendable = None,
     transcript: _Transcript = None,

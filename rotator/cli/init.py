@@ -71,7 +71,7 @@ def _texts(first: FirstConfiguration, account: str, options: InitOptions) -> dic
         texts[options.folder / _POLICY] = rotator_policy(mount, prefix, [readable], first.keys_in_vault())
     if options.targets_folder:
         file = options.folder / options.targets_folder / f"{account}.csv"
-        texts[file] = appended(file.suffix, "", first.data.pop("targets")).text
+        texts[file] = appended(file.suffix, "", first.data.pop("targets"))
         first.data["include"] = [options.targets_folder]
     texts[options.folder / _CONFIG] = first.text()
     return texts

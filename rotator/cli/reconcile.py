@@ -8,10 +8,12 @@ from typing import Any
 from rotator.cli.choosing import select_accounts
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit, Interrupted
-from rotator.cli.options import Output
+from rotator.cli.options import Output, Why
 from rotator.cli.printing import cell, print_json, print_lines, print_table, safe, say, table
 from rotator.cli.progress import screen, show_progress
+from rotator.cli.retire_orphans import retire_orphans, rows_of
 from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
+from rotator.core.model import Target
 from rotator.engine import ReconciledAccount, Reconciler
 from rotator.observe.discrepancy_words import remedy_of, row_of, what_of
 from rotator.observe.time_words import counted
@@ -23,34 +25,42 @@ _MOST_NAMED = 5
 class ReconcileOptions:
     """The arguments of `rotator reconcile`."""
 
-    accounts: tuple[str, ...] = ()  # names or patterns; none: all
-    kinds: tuple[DiscrepancyKind, ...] = tuple(DiscrepancyKind)
+    accounts: tuple[str, ...]  # names or patterns; none: all
+    kinds: tuple[DiscrepancyKind, ...]
+    why: Why
+    repairs: bool = False  # orphans
+    yes: bool = False
 
 
 def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) -> Exit:
     """Compares, prints what does not fit, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
-    with open_context(config, read_only=True) as context:
+    with open_context(config, read_only=not options.repairs, gets_only=True) as context:
         found = _compared(context, options)
-        if output is Output.JSON:
-            print_json({"time": context.composition.clock.now().isoformat(), "accounts": _rows(found, options)})
-        else:
+        if output is Output.TABLE:
             _print(found, options)
-    wrong = any(each.problem or each.unread or each.result.of(*options.kinds) for each in found)
-    return Exit.FAILED if wrong else Exit.DONE
+        retired = retire_orphans(context, found, options.why, confirmed=options.yes) if options.repairs else []
+        if output is Output.JSON:
+            rows = {"accounts": _rows(found, options)} | ({"retired": rows_of(retired)} if options.repairs else {})
+            print_json({"time": context.composition.clock.now().isoformat()} | rows)
+    left = {id(each) for account in found for each in account.result.of(*options.kinds)}
+    left -= {id(each.found) for each in retired if each.done}
+    return Exit.FAILED if left or any(each.problem or each.unread for each in found) else Exit.DONE
 
 
 def _compared(context: CommandContext, options: ReconcileOptions) -> list[ReconciledAccount]:
     chosen = select_accounts(context.components.providers, options.accounts)
-    reconciler = _reconciler(context)
+    reconciler = reconciler_of(context, context.components.targets)
     names = reconciler.names()
     with screen() as display, show_progress(display, len(names)) as progress:
         progress.begins("read", len(names))
         reconciler.read_documents(names, progress.advance)
     listings = dict.fromkeys(reconciler.same_listing(account) for account in chosen)
-    return [_one(context, reconciler, accounts[0]) for accounts in listings]
+    return [reconcile_one(context, reconciler, accounts[0]) for accounts in listings]
 
 
-def _one(context: CommandContext, reconciler: Reconciler, account: str) -> ReconciledAccount:
+def reconcile_one(context: CommandContext, reconciler: Reconciler, account: str) -> ReconciledAccount:
+    """Reads and compares one account. Raises StoreError, Interrupted."""
+
     def reading(message: str) -> None:
         if context.stop.is_set():
             raise Interrupted
@@ -61,14 +71,15 @@ def _one(context: CommandContext, reconciler: Reconciler, account: str) -> Recon
     return reconciler.reconcile(account, reading)
 
 
-def _reconciler(context: CommandContext) -> Reconciler:
+def reconciler_of(context: CommandContext, targets: Sequence[Target]) -> Reconciler:
+    """Returns what compares the accounts with the documents of these targets."""
     components = context.components
     return Reconciler(
         components.store,
         context.composition.clock,
         components.providers,
         components.evidence_keys,
-        components.targets,
+        targets,
         components.settings.core_selections,
         components.former_names,
         components.presence,

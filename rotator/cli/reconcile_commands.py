@@ -1,12 +1,28 @@
 """`rotator reconcile`."""
 
+from enum import Enum
 from typing import Annotated
 
 import typer
 
 from rotator.cli.completion import account_names
-from rotator.cli.options import DEFAULT_CONFIG, Config, Output, OutputOption
+from rotator.cli.options import (
+    DEFAULT_CONFIG,
+    ByOption,
+    Config,
+    Output,
+    OutputOption,
+    ReasonOption,
+    TicketOption,
+    Why,
+)
 from rotator.core.discrepancies import DiscrepancyKind
+
+
+class Repairable(Enum):
+    """What `--repair` mends."""
+
+    ORPHANED = "orphaned"
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +44,19 @@ def reconcile(
         list[DiscrepancyKind] | None,
         typer.Option("--only", help="Only findings of this kind; may be repeated.", show_default=False),
     ] = None,
+    repair: Annotated[
+        Repairable | None,
+        typer.Option(
+            "--repair",
+            help="Retire the orphans that the audit says were created for a target: each gets an overlap and a "
+            "quarantine like a replaced credential. It asks before.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
+    reason: ReasonOption = "orphaned",
+    by: ByOption = "",
+    ticket: TicketOption = "",
     config: Config = DEFAULT_CONFIG,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -46,21 +75,27 @@ def reconcile(
     at the moment is no finding. Each finding says what ends it. Where the listing is not certain to be whole, nothing
     counts as missing.
 
+    --repair orphaned puts what this installation certainly created for a target into that target's ledger. Nothing is
+    sent to the provider: whoever looks at the target disables it after the overlap and deletes it after the quarantine,
+    once what is published is proved, and not while devices or trunks use it.
+
     \b
     Examples:
       rotator reconcile
       rotator reconcile 'vobiz-*' --only orphaned --only missing
       rotator reconcile vobiz-prod --output json
+      rotator reconcile vobiz-prod --repair orphaned --reason "Vault restored"
 
     \b
     Exit codes:
-      0    everything fits, as far as --only asks
-      1    there are findings, or an account or a document could not be read
-      2    wrong usage, an unknown account, or an invalid configuration
+      0    everything fits, as far as --only asks, or is being retired now
+      1    there are findings, or an account or a document could not be read, or the answer was no
+      2    wrong usage, an unknown account, no terminal to ask at, or an invalid configuration
       3    Vault is unusable
       130  stopped by Ctrl-C
     """
     from rotator.cli.reconcile import ReconcileOptions, reconcile_accounts  # noqa: PLC0415 - takes half a second
 
-    options = ReconcileOptions(tuple(accounts or ()), tuple(only or DiscrepancyKind))
+    kinds, why = tuple(only or DiscrepancyKind), Why(reason, by, ticket)
+    options = ReconcileOptions(tuple(accounts or ()), kinds, why, repairs=repair is not None, yes=yes)
     raise typer.Exit(reconcile_accounts(config, options, output))

@@ -88,8 +88,9 @@ def retire(
         bool,
         typer.Option(
             "--forget",
-            help="Give up what cannot be reached, because its account is not in the configuration, and what a removed "
-            "target has published. Each of these credentials may stay accepted; they are named before.",
+            help="Give up what cannot be reached, because its account is not in the configuration; what is accepted "
+            "although everything was tried to end it; and what a removed target has published. Each of these "
+            "credentials may stay accepted; they are named before.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,

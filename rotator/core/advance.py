@@ -33,9 +33,14 @@ def with_periods(state: TargetState, policy: Policy) -> TargetState:
 
 
 def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """Drops a request or a due rotation that cannot be carried out. An impossible undo does not count as a failure."""
-    if state.request is not None and state.request.purpose is Purpose.UNDO:
-        return replace(state, request=None, last_error=message)
+    """Drops a request or a due rotation that cannot be carried out.
+
+    An impossible undo does not count as a failure. If it was to repair what is published, that is not repaired yet.
+    """
+    request, last = state.request, state.verification
+    if request is not None and request.purpose is Purpose.UNDO:
+        again = replace(last, repaired=False) if request.repairs and last is not None else last
+        return replace(state, request=None, last_error=message, verification=again)
     return after_failure(replace(state, request=None), message, not_before)
 
 

@@ -82,6 +82,10 @@ class AuditVerb(_DescribedWord):
         "give_up",
         "Somebody gave up credentials that may stay accepted; `detail` names them.",
     )
+    RETIRE_ORPHAN = (
+        "retire_orphan",
+        "Somebody put a credential into the ledger of the target that it was created for: no document named it.",
+    )
     RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."
     REPORT = "report", "A report was made; `sha256` is that of its file."

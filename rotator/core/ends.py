@@ -90,6 +90,12 @@ def is_still_accepted(state: TargetState, entry: LedgerEntry) -> bool:
     return any(ended.accepted and _is_of(entry, ended) for ended in state.ended)
 
 
+def is_beyond_means(state: TargetState, ended: Ended) -> bool:
+    """True if what was ended is still accepted, and there is nothing left that could end it."""
+    means = (entry for entry in state.ledger if entry.ending is not Ending.FORGET)
+    return ended.accepted > 0 and not any(_is_of(entry, ended) for entry in means)
+
+
 def _cannot_be_shown(facts: Facts, ended: Ended) -> str:
     """Returns why no log-in can show the end; empty if one can, now or later."""
     can = facts.capabilities.get(ended.credential.account)

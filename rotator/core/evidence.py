@@ -81,7 +81,7 @@ class Scratch:
 
     credential: Credential  # with its password only if that is to be set back
     since: datetime
-    expendable: bool = False  # named by the operator: its password is set back, if it is known; else it is deleted
+    expendable: bool = False  # the operator named it: it is not deleted, and its password is set back if it is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ def _to_be_listed(facts: Facts) -> str:
     target, attempt, published = facts.target, facts.state.attempt, facts.state.published
     if target.strategy is Strategy.ALTERNATING:
         return f"put both {' and '.join(target.usernames)} into those that name one of them"
-    old = published.username if published is not None else facts.consumer.username or "the old one"
+    configured = target.usernames[0] if target.usernames and not target.new else ""
+    old = published.username if published is not None else facts.consumer.username or configured or "the old one"
     if attempt is not None and attempt.staged.username not in ("", old):
         return f"add {attempt.staged.username} to those that name {old}"
     new = f"{username_stem(target.usernames, target.name)} and {SUFFIX} letters and digits"

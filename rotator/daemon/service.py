@@ -69,6 +69,7 @@ class Service:
         self._selections = SelectionWatch(composition, self._looks, self._share)
         self._notifications = NotificationWatch(composition, self._looks, self._snapshot, self._share)
         composition.metrics.follow_paces(self._paces)
+        composition.metrics.follow_keys(lambda: found.account_keys if (found := self._looks.components) else {})
         composition.metrics.follow_checks(self._checks)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)

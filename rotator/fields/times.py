@@ -1,7 +1,7 @@
 """Time fields: durations, time zones, cron expressions."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -12,6 +12,7 @@ from rotator.fields.text import TextField, invalid
 LONGEST = timedelta(days=3650)
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = r"^(?=.)([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$"
+_DAY_REMEDY = "write it as '2026-10-01'"
 _DURATION_REMEDY = "write it with units, such as '90d', '24h', '5s' or '1h30m'"
 
 
@@ -115,6 +116,16 @@ def _cron(text: str) -> str:
         return text
     raise invalid(f"the {field} is invalid or never occurs" if field else "describes a time that never occurs", remedy)
 
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise invalid("is not a day", _DAY_REMEDY) from None
+
+
+Day = Annotated[date, TextField(_day, {"format": "date", "examples": ["2026-10-01"]}, _DAY_REMEDY)]
+"""A day, meant from its beginning in UTC."""
 
 TimeZone = Annotated[str, TextField(_timezone, {"examples": ["Europe/Berlin"]}, "use a name such as 'Europe/Berlin'")]
 """A name from the time zone database."""

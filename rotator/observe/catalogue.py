@@ -278,6 +278,21 @@ METRICS = (
         "set.",
     ),
     Described(
+        "rotator_account_key_made_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When the account's own key was made, by `key_dates` or by the key itself; absent if nobody knows.",
+    ),
+    Described(
+        "rotator_account_key_expiry_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When the account's own key expires, likewise.",
+    ),
+    Described(
+        "rotator_account_key_max_age_seconds", "gauge", ("account",), "How old it may become, by `key_dates.max_age`."
+    ),
+    Described(
         "rotator_account_held_seconds",
         "gauge",
         ("account",),

@@ -13,11 +13,14 @@ class _Said(NamedTuple):
 _VERIFY = "rotator verify {target}: the daemon looks into it, and repairs it"
 _ROTATE = "rotator rotate {target}"
 _UNUSED = "if nobody uses it: delete it at the provider"
+_RETIRE = (
+    f"rotator reconcile {{account}} --repair orphaned retires it if the audit shows that it is ours; else, {_UNUSED}"
+)
 _SAID = {
     Reason.UNNAMED: _Said("no document names it", "if devices use it: add a target for it"),
     Reason.REPLACED_NAME: _Said("{target} is configured with this username, and uses another by now", _UNUSED),
-    Reason.BY_ATTEMPT: _Said("its name carries an attempt of rotator, and no document names it", _UNUSED),
-    Reason.BY_NAME: _Said("it is named as those that are made for {target}, and no document names it", _UNUSED),
+    Reason.BY_ATTEMPT: _Said("its name carries an attempt of rotator, and no document names it", _RETIRE),
+    Reason.BY_NAME: _Said("it is named as those that are made for {target}, and no document names it", _RETIRE),
     Reason.SCRATCH: _Said("rotator check-provider has left it", "rotator check-provider {account} --write"),
     Reason.LOST_SCRATCH: _Said("rotator check-provider has made it", "no device got it: delete it at the provider"),
     Reason.OF_REMOVED: _Said(

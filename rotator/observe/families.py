@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import (
     SummaryMetricFamily,
 )
 
+from rotator.core.account_key import AccountKey
 from rotator.core.evidence import AccountEvidence, Shown
 from rotator.observe.catalogue import METRICS
 from rotator.observe.fleet import GroupKey, GroupSums, KnownFleet
@@ -92,6 +93,18 @@ def of_checks(checks: Mapping[str, AccountEvidence]) -> Iterator[Metric]:
 
 def _word(shown: Shown) -> str:
     return shown.value.replace(" ", "_")
+
+
+def of_keys(keys: Mapping[str, AccountKey]) -> Iterator[Metric]:
+    """Yields what is known of the life of each account's own key."""
+    made: Samples = [((name,), key.made_at.timestamp()) for name, key in keys.items() if key.made_at is not None]
+    expires: Samples = [
+        ((name,), key.expires_at.timestamp()) for name, key in keys.items() if key.expires_at is not None
+    ]
+    limits: Samples = [((name,), key.max_age.total_seconds()) for name, key in keys.items() if key.max_age is not None]
+    yield gauge("rotator_account_key_made_timestamp_seconds", made)
+    yield gauge("rotator_account_key_expiry_timestamp_seconds", expires)
+    yield gauge("rotator_account_key_max_age_seconds", limits)
 
 
 def _of_groups(groups: Mapping[GroupKey, GroupSums], now: datetime, looked_at_within: timedelta) -> Iterator[Metric]:

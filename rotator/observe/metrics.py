@@ -16,11 +16,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from rotator.core.account_key import AccountKey
 from rotator.core.clocks import Clocks
 from rotator.core.evidence import AccountEvidence
 from rotator.core.left_over import Orphan, OrphanKind
 from rotator.observe.audit import AuditStatus
-from rotator.observe.families import DESCRIBED, counter, gauge, of_checks, of_fleet, of_selections, of_targets
+from rotator.observe.families import DESCRIBED, counter, gauge, of_checks, of_fleet, of_keys, of_selections, of_targets
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.selections import SelectionFigures
 from rotator.ports import Clock
@@ -50,6 +51,7 @@ class Metrics:
         self._audit: Callable[[], AuditStatus] | None = None
         self._ended_connections: Callable[[], Mapping[tuple[str, str], int]] = dict
         self._orphans: Callable[[], Iterable[Orphan]] = tuple
+        self._keys: Callable[[], Mapping[str, AccountKey]] = dict
         self._paces: Callable[[], Mapping[str, tuple[float, float]]] = dict
         self._selections: Callable[[], Mapping[str, SelectionFigures]] = dict
         self._checks: Callable[[], Mapping[str, AccountEvidence]] = dict
@@ -151,6 +153,10 @@ class Metrics:
         """Asks at each scrape, by account, for how many seconds it is held and what share of its limit is used."""
         self._paces = paces
 
+    def follow_keys(self, keys: Callable[[], Mapping[str, AccountKey]]) -> None:
+        """Asks at each scrape for the life of each account's own key."""
+        self._keys = keys
+
     def follow_orphans(self, orphans: Callable[[], Iterable[Orphan]]) -> None:
         """Asks for what nobody ends at each scrape."""
         self._orphans = orphans
@@ -200,6 +206,7 @@ class Metrics:
             yield gauge(name, [((), value)])
         yield from of_selections(self._selections())
         yield from of_checks(self._checks())
+        yield from of_keys(self._keys())
         paces = self._paces()
         yield gauge("rotator_account_held_seconds", [((name,), held) for name, (held, _) in paces.items()])
         yield gauge("rotator_account_rate_share", [((name,), share) for name, (_, share) in paces.items()])

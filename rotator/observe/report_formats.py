@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from rotator.observe.markup import Child, Element, h, prose, written
-from rotator.observe.report import VERDICT, Column, Kind, Report, ReportTable, Verdict, urgency
+from rotator.observe.report import KEYS_OVER, VERDICT, Column, Kind, Report, ReportTable, Verdict, urgency
 from rotator.observe.style import STYLE_SOURCE
 
 _DAY, _HOUR = 86_400, 3_600
@@ -75,7 +75,8 @@ def _page(report: Report) -> Iterator[Child]:
 def _verdict(report: Report) -> Element:
     css, said = "within", "No password is over its limit."
     if report.is_over:
-        css, said = "over", f"{report.summary[Verdict.OVER]} over the limit."
+        over = report.summary.get(Verdict.OVER, 0) + report.summary.get(KEYS_OVER, 0)
+        css, said = "over", f"{over} over the limit."
     elif report.summary.keys() & {Verdict.UNKNOWN, Verdict.NO_LIMIT, Verdict.NO_RECORD}:
         css, said = "unknown", "No password is known to be over a limit; not all can be judged."
     return h("p", said, css=f"verdict {css}")

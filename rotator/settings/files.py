@@ -26,6 +26,7 @@ class Draft:
 
     texts: Mapping[Path, str] = field(default_factory=dict)  # by the real path of each file
     secrets_may_lack: bool = False  # a variable or a file of a secret that is not there yet is no mistake
+    targets_may_lack: bool = False  # nor is a configuration without a target
 
     def text(self, path: Path) -> str | None:
         """Returns what the file will contain; None: what it contains."""
@@ -34,6 +35,10 @@ class Draft:
     def in_folder(self, folder: Path) -> set[Path]:
         """Returns the files that the folder will contain."""
         return {folder / path.name for path in self.texts if path.parent == _real(folder)} if self.texts else set()
+
+
+ON_DISK = Draft()
+"""Nothing is about to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,13 @@ def first_file(path: Path, draft: Draft) -> SourceFile:
         what = "the file is not a mapping"
         raise _error(path, what, "begin it with the keys vault:, providers: and targets:", 1)
     return file
+
+
+def included_folder(path: Path) -> Path | None:
+    """Returns the first folder that the configuration includes, there or not. Raises ConfigError."""
+    names = first_file(path, Draft()).document.data.get("include")
+    folders = [path.parent / name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return next((folder for folder in folders if folder.is_dir() or folder.suffix not in _PARSERS), None)
 
 
 class Inclusion:
@@ -143,7 +155,7 @@ def _read(path: Path, parser: Callable[[str], Document], draft: Draft) -> Source
 
 
 def read_text(path: Path) -> str:
-    """Reads a file of targets or of the configuration, with or without a mark of its byte order. Raises ConfigError."""
+    """Reads a file of targets or of the configuration. Raises ConfigError."""
     try:
         if path.exists() and not path.is_file():
             raise _error(path, "is not a file", "give the path of a YAML file")
@@ -152,6 +164,11 @@ def read_text(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         raise _error(path, f"cannot be read: {reason}", "check the path and its permissions") from None
+    return decoded(content, path)
+
+
+def decoded(content: bytes, path: Path) -> str:
+    """Returns the text of a file, with or without a mark of its byte order. Raises ConfigError."""
     if len(content) > _LARGEST:
         raise _error(path, "is larger than 64 MiB", "check that this is the right file, or divide it with include:")
     try:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rotator.settings.lists import LABEL
@@ -15,15 +14,7 @@ TargetRow = Mapping[str, Any]
 _COLUMNS = ("name", "provider", "strategy", "username", "usernames", "new", "path", "policy")
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """The text of a file with more targets, and the line where the first of them is; one line follows the other."""
-
-    text: str
-    first_line: int
-
-
-def appended(ending: str, text: str, rows: Sequence[TargetRow]) -> Appended:
+def appended(ending: str, text: str, rows: Sequence[TargetRow]) -> str:
     """Returns a file's text with more targets.
 
     Args:
@@ -34,7 +25,12 @@ def appended(ending: str, text: str, rows: Sequence[TargetRow]) -> Appended:
     if text and not text.endswith("\n"):
         text += "\n"
     before, lines = FORMS[ending](text, rows)
-    return Appended(before + "".join(f"{line}\n" for line in lines), before.count("\n") + 1)
+    return before + "".join(f"{line}\n" for line in lines)
+
+
+def without_targets(ending: str) -> str:
+    """Returns the text of a file without any."""
+    return {".csv": "name\n", ".yaml": "targets: []\n", ".yml": "targets: []\n"}.get(ending, "")
 
 
 def _json_lines(text: str, rows: Sequence[TargetRow]) -> tuple[str, list[str]]:

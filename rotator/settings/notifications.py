@@ -41,7 +41,7 @@ class NotificationRoute(Section):
     """Only what concerns these provider accounts; default all."""
     targets: tuple[TargetPattern, ...] = ()
     """Only these targets: names, or patterns with `*` and `?`; default all."""
-    labels: Labels = ()
+    labels: Labels = Field(default_factory=tuple)
     """Only targets that have all these labels; default all."""
     collect: Grace = timedelta(seconds=30)
     """How long news are collected before they are sent as one message; default 30s."""

@@ -133,6 +133,8 @@ def signal_rotates_targets(checked: CheckedSettings) -> Iterator[Finding]:
     if checked.settings.selections:
         return  # what they will find is not known here
     names = [target.name for _, target in checked.targets]
+    if not names:
+        return  # of a draft, whose targets are not known yet
     for position, pattern in enumerate(checked.settings.daemon.signal_rotates):
         if not any(fnmatchcase(name, pattern) for name in names):
             loc = ("daemon", "signal_rotates", position)

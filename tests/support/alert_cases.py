@@ -51,6 +51,9 @@ _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
 _NOT_TAKEN = _series("rotator_notifications_total", 'route="on-call",outcome="not_taken"')
+_KEY_MADE = _series("rotator_account_key_made_timestamp_seconds", 'account="prod"')
+_KEY_ENDS = _series("rotator_account_key_expiry_timestamp_seconds", 'account="prod"')
+_KEY_LIMIT = _series("rotator_account_key_max_age_seconds", 'account="prod"')
 _HELD = _series("rotator_account_held_seconds", 'account="prod"')
 _RATE_SHARE = _series("rotator_account_rate_share", 'account="prod"')
 _OUT = _series("rotator_target_devices_out", _TARGET)
@@ -403,6 +406,28 @@ CASES = (
         "The provider slows account prod down",
         "It has asked to wait, or answered 429, for half an hour, although rate_limit is kept.",
         quiet={_HELD: "5x20 0x60", _RATE_SHARE: "0.7x60"},
+    ),
+    Case(
+        "RotatorAccountKeyExpires",
+        {_KEY_ENDS: f"{13 * 86400}x60"},
+        "10m",
+        "5m",
+        {"account": "prod"},
+        "warning",
+        "The key of provider account prod expires soon, or has expired",
+        "Left: 12d 23h 50m 0s. Without it nothing can be rotated there, nor ended.",
+        quiet={_KEY_ENDS: f"{16 * 86400}x60"},
+    ),
+    Case(
+        "RotatorAccountKeyOld",
+        {_KEY_MADE: "0x600", _KEY_LIMIT: "7200x600"},
+        "3h",
+        "5m",
+        {"account": "prod"},
+        "warning",
+        "The key of provider account prod is older than it may become",
+        "3h 0m 0s old. No provider's API replaces it safely: somebody has to.",
+        quiet={_KEY_MADE: "0x600", _KEY_LIMIT: "86400x600"},
     ),
     Case(
         "RotatorProviderVerbForbidden",

@@ -38,7 +38,7 @@ def picture(row: Json, now: datetime) -> Iterator[Child]:
     yield h("div", _drawn(shown, now, said), css="scroll", tabindex=0, role="region", aria_label="Timeline")
     rest = f" The table also has {len(found) - len(shown)} older passwords." if len(found) > len(shown) else ""
     yield h("p", "The nearer to now, the more room an hour has.", rest, css="quiet")
-    heads = (("When (UTC)", "m"), ("", "m"), ("Password", None), ("What", None))
+    heads = (("When (UTC)", "m"), ("From now", "m"), ("Password", None), ("What", None))
     rows = [(stamp(at), _away(at, now), label, what) for at, label, what in moments(found) if what]
     yield h("details", h("summary", f"{len(rows)} moments"), table("Moments", heads, rows), open=len(rows) < 13)
 

@@ -134,10 +134,11 @@ def _row(row: Json, words: StatusWords, needs: Collection[str]) -> list[Child]:
 
 
 def _needs(needs: Collection[str]) -> Iterator[Child]:
-    for need in BY_URGENCY:
-        if need in needs:
-            yield h("strong", need.replace("_", " "), css="bad" if need in URGENT else "warn")
-            yield h("br")
+    true_of_it = [need for need in BY_URGENCY if need in needs]
+    for place, need in enumerate(true_of_it):
+        yield ", " if place else None
+        yield h("strong", need.replace("_", " "), css="bad" if need in URGENT else "warn")
+    yield h("br") if true_of_it else None
 
 
 def _form(query: ListQuery, accounts: Sequence[str]) -> Element:

@@ -3,6 +3,7 @@
 import logging
 import ssl
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
@@ -147,7 +148,24 @@ def lost(error: httpx.HTTPError, destination: Destination) -> LostTry:
 
 
 def trusted(ca_file: Path | None) -> ssl.SSLContext:
-    """Returns the authorities to trust: those of a file, or the system's. Raises ValueError if it has none."""
+    """Returns the authorities to trust: those of a file as it is now, or the system's, whose context is shared.
+
+    Whoever adds something to the context takes `changeable_trust`.
+
+    Raises:
+        ValueError: the file has none.
+    """
+    return _system_trust() if ca_file is None else changeable_trust(ca_file)
+
+
+@cache
+def _system_trust() -> ssl.SSLContext:
+    # Some 25 ms of CPU and the memory of 150 certificates: once for all accounts, their gateways and registrars.
+    return changeable_trust(None)
+
+
+def changeable_trust(ca_file: Path | None) -> ssl.SSLContext:
+    """Returns the same as `trusted` for one connection, which may add a certificate of its own."""
     if ca_file is None:
         return httpx.create_ssl_context(trust_env=False)
     try:

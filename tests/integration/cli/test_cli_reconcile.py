@@ -1,5 +1,7 @@
 """`rotator reconcile` against a real OpenBao and the sandbox."""
 
+from dataclasses import replace
+
 from command_runner import DAY, LOBBY, OFFICE, create_credentials
 
 from rotator_simulator.account import SimulatedAccount
@@ -46,3 +48,29 @@ def test_an_unknown_account_and_a_key_that_may_not_list(environment, run_command
     assert printed.code == 1
     assert "not listed" in printed.out
     assert "nothing counts as missing" in printed.err
+
+
+def test_an_orphan_of_an_older_backup_is_retired_by_its_target(environment, run_command):
+    create_credentials(environment, "office", "officeab12cd34")  # somebody else's, named like ours
+    environment.configure([OFFICE], policies=DAY)
+    assert run_command("rotate", "office").code == 0
+    lost = environment.consumer_document("sip/office").username
+    store = environment.vault.store
+    assert run_command("rotate", "office").code == 0
+    read = store.read_state("office")
+    kept = tuple(entry for entry in read.state.ledger if entry.credential.username != lost)
+    store.write_state(replace(read.state, ledger=kept), read.version)
+    asked = run_command("reconcile", "--repair", "orphaned")
+    assert asked.code == 2
+    assert "add --yes" in asked.err
+    printed = run_command(
+        "reconcile", "--repair", "orphaned", "--yes", "--by", "me", "--only", "orphaned", "-o", "json"
+    )
+    assert printed.code == 1  # one stays
+    retired = {one["username"]: one for one in printed.json["retired"]}
+    assert (retired[lost]["done"], retired[lost]["target"]) == (True, "office")
+    assert "the audit does not show" in retired["officeab12cd34"]["why_not"]
+    assert lost in {entry.credential.username for entry in store.read_state("office").state.ledger}
+    assert environment.account.by_username(lost).enabled
+    (record,) = [line for line in environment.audit() if line["verb"] == "retire_orphan"]
+    assert (record["target"], record["facts"]["stated"]) == ("office", "by me")

@@ -13,6 +13,7 @@ from simulated_accounts import (
     BYSTANDER,
     STANDING,
     TOKEN,
+    RequestFault,
     Setup,
     apinizer,
     registrar,
@@ -24,6 +25,7 @@ from simulated_accounts import (
 
 from rotator.cli.check_provider import shapes
 from rotator.core.evidence import Shown
+from rotator.core.left_over import left_over
 from rotator.core.model import Credential, Strategy, TargetState
 from rotator.core.strategy_evidence import Standing, judge
 from rotator.engine.account_check import CheckImpossible, CheckReport
@@ -385,6 +387,21 @@ def test_what_a_target_uses_is_not_expendable(name):
         harness.check().find_expendable(name)
 
 
+def test_what_a_target_uses_by_another_name_of_the_account_or_after_its_removal_is_not_expendable():
+    """Its password was changed under the devices."""
+    harness = CheckedHarness(KINDS["vobiz-endpoint"])
+    found = harness.check().find_expendable(BYSTANDER)
+    renamed = replace(harness.target, name="lobby", account="the-same", usernames=(BYSTANDER,))
+    used = TargetState("gone", published=Credential("the-same", "", found.id))
+    harness.store.states["gone"] = Versioned(used, 1)
+    for user in (renamed, left_over(used)):
+        check = harness.check(users=lambda user=user: [harness.target, user], names=("the-same",))
+        with pytest.raises(CheckImpossible, match=f"target {user.name} uses it"):
+            check.find_expendable(BYSTANDER)
+        elsewhere = harness.check(users=lambda user=user: [harness.target, user])
+        assert elsewhere.find_expendable(BYSTANDER).id == found.id, "another account has the same names"
+
+
 def test_reading_sends_only_gets_and_is_kept_beside_what_was_tried_before():
     harness = CheckedHarness(KINDS["vobiz"])
     harness.write()
@@ -414,3 +431,23 @@ def test_the_shapes_of_a_check_have_no_value(kind):
     assert [value for value in values if value and value in text] == []
     assert "rotatorcheck" not in text
     assert '"text"' in text
+
+
+def test_a_check_that_reaches_nobody_takes_nothing_back_that_was_shown():
+    """It took the disproof of a strategy back, which began rotations then, and said that everything had been tried."""
+    harness = CheckedHarness(KINDS["vobiz"], enabled_honoured=False)
+    harness.write()
+    before = harness.store.evidence[KEY]
+    harness.clock.advance(timedelta(days=1))
+    harness.account.transport.plan = lambda _: RequestFault.UNREACHABLE
+    for check in (lambda: harness.check().read("reader"), harness.write):
+        assert findings(check())["connects"] is DOES_NOT
+        kept = {one.key: one.shown for one in harness.store.evidence[KEY].results}
+        assert (kept["connects"], kept["disables"], kept["creates"], kept["usernames"]) == (
+            DOES_NOT, DOES_NOT, HOLDS, HOLDS,
+        )  # fmt: skip
+        assert harness.store.evidence[KEY].written_at == before.written_at
+    harness.account.transport.plan = None
+    harness.account.api.read_as(enabled_honoured=True)
+    assert findings(harness.write())["disables"] is HOLDS
+    assert harness.store.evidence[KEY].written_at > before.written_at

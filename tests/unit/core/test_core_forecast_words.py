@@ -416,6 +416,7 @@ LISTED = {"fake": replace(CHOSEN, lists_by_name="rate-limit lists")}
 SAID = "rate-limit lists name credentials by username, and no request shows them: "
 
 
+NOTHING = ConsumerDocument(0, exists=False)
 TO_BE_MADE = "add the new username, office and 8 letters and digits, to those that name {}; the audit's create has it"
 
 
@@ -423,8 +424,9 @@ TO_BE_MADE = "add the new username, office and 8 letters and digits, to those th
     ("known", "words"),
     [
         (facts(TARGET, capabilities=LISTED), TO_BE_MADE.format("old")),
+        (facts(TARGET, NOTHING, capabilities=LISTED, state_published=None), TO_BE_MADE.format("office")),
         (
-            facts(TARGET, ConsumerDocument(0, exists=False), capabilities=LISTED, state_published=None),
+            facts(replace(TARGET, new=True), NOTHING, capabilities=LISTED, state_published=None),
             TO_BE_MADE.format("the old one"),
         ),
         (facts(TARGET, capabilities=LISTED, state_attempt=attempt(staged=NEW)), "add new to those that name old"),

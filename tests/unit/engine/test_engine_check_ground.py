@@ -229,6 +229,7 @@ def test_an_expendable_one_gets_its_password_back():
     assert (kept.expendable, kept.credential.username, kept.since) == (True, "spare", NOW)
     assert kept.credential.password == Secret("the-old-one")
     assert kept.credential.identity == "identity of fake"
+    assert kept.credential.attempt not in (None, "by-somebody")
     assert spare.password == Secret("the-old-one")
     assert [one.facts["effect"] for one in world.audit.records][-1] == "restore"
     assert "the-old-one" in world.learnt
@@ -264,7 +265,10 @@ def test_an_earlier_one_is_restored_before_the_next_look():
 def test_an_expendable_one_is_found_by_id_or_name(by):
     world = CheckedAccount(SET_ONLY)
     world.provider.add("spare")
+    find, asked = world.provider.find, []
+    world.provider.find = lambda wanted: asked.append(wanted) or find(wanted)
     assert world.check().find_expendable(by).id == "id-2"
+    assert asked == [Credential("fake", "", by), Credential("fake", by)]
 
 
 def test_one_that_is_not_there_is_said_with_the_reason():
@@ -287,6 +291,7 @@ STATES = {
         attempt=Attempt("a1", Purpose.ROTATE, Strategy.IN_PLACE, Phase.STAGED, SPARE, None, NOW, "me", "because"),
     ),
     "by name": TargetState("office", published=Credential("fake", "SPARE")),
+    "by id": TargetState("office", published=Credential("fake", "renamed", "id-2")),
 }
 
 
@@ -317,7 +322,9 @@ def test_what_was_shown_before_stays_until_it_is_looked_at_again():
     world = CheckedAccount()
     world.write()
     world.clock.advance(timedelta(days=1))
-    assert "creates" not in shown(world.read())
+    report = world.read()
+    assert "creates" not in shown(report)
+    assert report.left == ()
     evidence = world.store.evidence[KEY]
     assert evidence.shown(known.CREATES) is Shown.HOLDS
     assert (evidence.checked_at, evidence.written_at) == (NOW + timedelta(days=1), NOW)

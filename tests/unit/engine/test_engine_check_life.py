@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from checked_account import KEY, NOW, CheckedAccount, found, lines, shown
+from engine_harness import IN_PLACE
 
 from rotator.core import evidence as known
 from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
@@ -82,6 +83,8 @@ def test_what_generates_passwords_is_ended_in_advance_and_stays_disabled():
         ("answers", "holds", "10 requests: median 0.25 s, slowest 0.25 s"),
     ]
     assert world.usernames == ["office"]
+    effects = ["create", "expire", "enable", "disable", "delete"]
+    assert [one.facts["effect"] for one in world.audit.records] == effects
 
 
 def test_every_effect_is_on_record_with_what_it_was_done_to():
@@ -148,7 +151,10 @@ def test_a_refused_create_made_nothing_and_ends_the_life(fault, result, words):
 
 @pytest.mark.parametrize("capabilities", [CHOSEN, GENERATED])
 def test_a_create_whose_answer_is_lost_is_found_and_completed(capabilities):
-    world = CheckedAccount(capabilities)
+    world = CheckedAccount(capabilities, [IN_PLACE])
+    find, complete, asked, likes = world.provider.find, world.provider.complete, [], []
+    world.provider.find = lambda wanted: asked.append(wanted.password) or find(wanted)
+    world.provider.complete = lambda made, like=None: likes.append(like.username) or complete(made, like)
     world.provider.faults["create"] = [FakeFault.LOST_AFTER]
     report = world.write()
     assert found(report)["creates"].shown is HOLDS
@@ -158,6 +164,8 @@ def test_a_create_whose_answer_is_lost_is_found_and_completed(capabilities):
     assert world.clock.now() == NOW + timedelta(seconds=30)
     assert found(report)["logs-in"].shown is HOLDS
     assert world.usernames == ["office"]
+    assert likes == ["office"]
+    assert set(asked) == {None}
 
 
 def test_a_create_that_never_arrived_stays_unknown():
@@ -348,6 +356,28 @@ def test_a_form_that_was_refused_before_another_one_is_told():
     assert {evidence.shown(one) for one in world.provider.first_forms.values()} == {DOES_NOT}
 
 
+@pytest.mark.parametrize(("looks_after", "result"), [((1,), DOES_NOT), ((2,), HOLDS), ((1, 2), DOES_NOT)])
+def test_the_answer_to_a_first_change_may_need_a_look_to_be_understood(looks_after, result):
+    """After the same password was set again a look says nothing; nor does one after the others."""
+    world = CheckedAccount()
+    world.provider.first_forms = {verb: Assumption(f"form-{verb}", verb) for verb in ("set_password", "enable")}
+    set_password, enable, number = world.provider.set_password, world.provider.enable, iter(range(1, 9))
+
+    def set_and_look(credential) -> Any:
+        answer = set_password(credential)
+        if next(number) in looks_after:
+            world.provider.find(credential)
+        return answer
+
+    world.provider.set_password = set_and_look
+    world.provider.enable = lambda credential: (enable(credential), world.provider.find(credential))[0]
+    report = world.write()
+    assert shown(report)["form-set_password"] is result
+    if result is DOES_NOT:
+        assert found(report)["form-set_password"].evidence == "PUT 200, GET 200"
+    assert shown(report)["form-enable"] is HOLDS
+
+
 def test_a_form_of_which_no_request_was_answered_is_not_shown():
     world = CheckedAccount()
     world.provider.first_forms = {"enable": Assumption("form-enable", "enable")}
@@ -434,7 +464,13 @@ def test_what_attaches_nothing_is_not_judged_by_trunks():
 def test_an_expendable_one_is_set_twice_and_gets_its_password_back_where_that_is_known():
     world = CheckedAccount(replace(CHOSEN, creates=False), targets=())
     world.provider.add("spare", "the-old-one")
+    set_password, log_in, sent, tried = world.provider.set_password, world.provider.log_in, [], []
+    world.provider.set_password = lambda one: sent.append(one.password.reveal()) or set_password(one)
+    world.provider.log_in = lambda one: tried.append(one.password.reveal()) or log_in(one)
     report = world.write("spare")
+    assert sent[:2] == tried[:2] == world.learnt[:2]
+    assert (sent[2], tried[3]) == (sent[1], sent[0])
+    assert tried[2] not in sent
     assert life(report) == [
         ("sets-password", "holds", "PUT 200"),
         ("new-logs-in", "holds", LET_IN),
@@ -478,6 +514,22 @@ def test_a_longer_password_is_tried(faults, accepted, result, words):
     )
     longer = found(world.write())["longer-passwords"]
     assert (longer.shown, longer.evidence) == (result, words)
+
+
+def test_a_longer_password_that_is_let_in_late_is_let_in():
+    world = CheckedAccount(replace(CHOSEN, password_limits=replace(CHOSEN.password_limits, longest=31)))
+    accepts, began = world.provider.accepts, []
+
+    def late(username, password) -> Any:
+        if len(password.reveal()) < 32:
+            return accepts(username, password)
+        began.append(world.clock.now())
+        return accepts(username, password) and world.clock.now() - began[0] > timedelta(seconds=2)
+
+    world.provider.accepts = late
+    report = world.write()
+    assert found(report)["longer-passwords"].evidence == "32 characters"
+    assert [one - began[0] for one in began[:3]] == [timedelta(seconds=seconds) for seconds in (0, 1, 3)]
 
 
 def test_a_longer_password_without_a_log_in_is_only_taken():

@@ -2,19 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from engine_harness import REPLACE, EngineHarness
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.audit_words import AuditVerb
 from rotator.core.discrepancies import DiscrepancyKind, Reason
 from rotator.core.evidence import AccountEvidence, Scratch
-from rotator.core.model import Credential, Target
+from rotator.core.holding import Hold
+from rotator.core.model import Capabilities, Claim, Credential, Target, TargetState
+from rotator.core.origin import Origin
+from rotator.core.orphan_evidence import MadeCredentials
 from rotator.core.processes import Role
+from rotator.core.removal import RemovalImpossible
+from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
-from rotator.engine import FormerNames, Presence, ReconciledAccount, Reconciler
+from rotator.engine import FormerNames, Orphaned, OrphanRepair, Presence, ReconciledAccount, Reconciler
 from rotator.ports import StoreCorrupt
-from rotator.testing.provider import GENERATED
+from rotator.testing import CHOSEN
+from rotator.testing.provider import GENERATED, FakeCredential, FakeFault
 
 
 def reconciler(harness: EngineHarness, *targets: Target, listings: dict[str, str] | None = None) -> Reconciler:
@@ -60,7 +68,7 @@ def during_the_listing(harness: EngineHarness, act: Callable[[], object]) -> Non
 
 
 class TestAtWork:
-    @pytest.mark.parametrize("capabilities", [EngineHarness().provider.capabilities, GENERATED], ids=["chosen", "made"])
+    @pytest.mark.parametrize("capabilities", [CHOSEN, GENERATED], ids=["chosen", "made"])
     def test_what_is_created_while_the_listing_is_read_is_nobodys_orphan(self, capabilities) -> None:
         harness = rotated(EngineHarness(capabilities=capabilities))
 
@@ -186,3 +194,108 @@ def test_it_writes_nothing() -> None:
     assert harness.store.states[harness.target.name].version == writes
     assert harness.provider.calls[calls:] == ["each"]
     assert isinstance(harness.provider.each(lambda _: None), Done)
+
+
+class TestRetiringOrphans:
+    """What the audit shows to be ours ends like a replaced credential; anything else stays."""
+
+    def orphaned(self, capabilities: Capabilities = CHOSEN) -> tuple[EngineHarness, FakeCredential]:
+        """Vault was restored from before the second rotation, whose credential no document names any more."""
+        harness = rotated(EngineHarness(capabilities=capabilities))
+        states, consumers = dict(harness.store.states), dict(harness.store.consumers)
+        engine = harness.engine()
+        harness.request(engine)
+        harness.until_rotated(engine)
+        lost = harness.state.published
+        harness.store.states, harness.store.consumers = states, consumers
+        assert lost is not None
+        return harness, harness.provider.credentials[lost.id or ""]
+
+    def judged(self, harness: EngineHarness) -> tuple[OrphanRepair, list[Orphaned]]:
+        made = MadeCredentials()
+        for record in harness.audit.records:
+            made.take({name: getattr(record, name) for name in ("verb", "target", "outcome", "facts")})
+        engine = harness.engine()
+        store, clock = harness.store, harness.clock
+        repair = OrphanRepair(store, clock, {"fake": harness.provider}, [harness.target], engine.removal, made)
+        return repair, list(repair.judge(reconciled(harness)))
+
+    @pytest.mark.parametrize("capabilities", [CHOSEN, GENERATED], ids=["chosen", "made by the provider"])
+    def test_it_ends_after_an_overlap_and_a_quarantine(self, capabilities: Capabilities) -> None:
+        harness, lost = self.orphaned(capabilities)
+        repair, (orphan,) = self.judged(harness)
+        assert (orphan.why_not, orphan.found.id) == ("", lost.id)
+        calls = len(harness.provider.calls)
+        repair.retire(orphan, Origin("tester", "restored"))
+        assert len(harness.provider.calls) == calls
+        assert AuditVerb.RETIRE_ORPHAN in harness.audit.verbs("office")
+        assert reasons(reconciled(harness)) == []
+        engine, policy = harness.engine(), harness.target.policy
+        harness.settle(engine, policy.overlap - timedelta(hours=1))
+        assert harness.provider.accepts(lost.username, lost.password)
+        harness.settle(engine, timedelta(hours=2))
+        assert not harness.provider.accepts(lost.username, lost.password)
+        assert lost.id in harness.provider.credentials
+        harness.settle(engine, policy.quarantine)
+        assert lost.id not in harness.provider.credentials
+        assert harness.published_works
+
+    def test_it_stays_while_what_is_published_is_refused(self) -> None:
+        harness, lost = self.orphaned()
+        repair, (orphan,) = self.judged(harness)
+        repair.retire(orphan, Origin("tester", "restored"))
+        published = harness.state.published
+        assert published is not None
+        harness.provider.credentials[published.id or ""].password = Secret("changed by hand")
+        harness.settle(harness.engine(), harness.target.policy.overlap + timedelta(minutes=1))
+        assert harness.provider.accepts(lost.username, lost.password)
+
+    def test_it_stays_while_another_process_works_on_the_target(self) -> None:
+        harness, _ = self.orphaned()
+        repair, (orphan,) = self.judged(harness)
+        claim = Claim("another", harness.clock.now() + timedelta(minutes=5))
+        harness.store.write_state(replace(harness.state, claim=claim), harness.store.states["office"].version)
+        assert isinstance(repair.retire(orphan, Origin("tester", "restored")), Hold)
+
+    def test_twice_is_once(self) -> None:
+        harness, _ = self.orphaned()
+        repair, (orphan,) = self.judged(harness)
+        repair.retire(orphan, Origin("tester", "restored"))
+        with pytest.raises(RemovalImpossible, match="names it by now"):
+            repair.retire(orphan, Origin("tester", "restored"))
+
+    def test_without_a_record_of_this_installation_it_stays(self) -> None:
+        harness, _ = self.orphaned()
+        harness.audit.records.clear()
+        _, (orphan,) = self.judged(harness)
+        assert "the audit does not show" in orphan.why_not
+        with pytest.raises(ValueError, match="the audit"):
+            self.judged(harness)[0].retire(orphan, Origin("tester", "restored"))
+
+    def test_what_somebody_elses_document_hands_out_stays(self) -> None:
+        harness, lost = self.orphaned()
+        harness.store.tamper(harness.target.path, lost.username)
+        _, (orphan,) = self.judged(harness)
+        assert orphan.why_not == "the consumer document of office hands it out"
+
+    def test_with_a_listing_that_is_not_certain_or_no_answer_it_stays(self) -> None:
+        harness, _ = self.orphaned()
+        original = harness.provider.each
+        harness.provider.each = lambda take: (original(take), Unknown("1 entry cannot be read"))[1]
+        assert [orphan.why_not for orphan in self.judged(harness)[1]] == ["not everything could be read"]
+        harness.provider.each = original
+        harness.provider.faults["find"] = [FakeFault.UNAUTHORIZED]
+        assert [orphan.why_not[:29] for orphan in self.judged(harness)[1]] == ["it could not be asked for: th"]
+
+    def test_what_is_gone_in_the_meantime_stays_gone(self) -> None:
+        harness, lost = self.orphaned()
+        harness.provider.find = lambda wanted: Done(())
+        assert lost.id in harness.provider.credentials
+        assert [orphan.why_not for orphan in self.judged(harness)[1]] == ["it is not there any more"]
+
+    def test_without_anything_published_instead_it_stays(self) -> None:
+        harness, _ = self.orphaned()
+        repair, (orphan,) = self.judged(harness)
+        harness.store.write_state(TargetState("office"), harness.store.states["office"].version)
+        with pytest.raises(RemovalImpossible, match="published nothing"):
+            repair.retire(orphan, Origin("tester", "restored"))
