@@ -1,14 +1,11 @@
 """The table of `rotator status`, the remarks below it, and the line with the numbers."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
 
 from rotator.cli.printing import cell, console, print_lines, print_table, table
-from rotator.observe.status_words import StatusWords, clock_words, orphan_words
-
-Json: TypeAlias = Mapping[str, Any]
+from rotator.observe.status_words import Json, StatusWords, clock_words, orphan_words
 
 _LINES_OF_A_ROW = 2
 _FEWEST_ROWS = 10

@@ -128,7 +128,7 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
     idle = _idle(facts)
-    if isinstance(idle, LookUp):
+    if isinstance(idle, LookUp | Drop):
         return None
     published, entry = facts.state.published, ledger_entry_of(facts.state, idle)
     if published is not None and is_same_credential(idle, published):
@@ -189,7 +189,7 @@ def _in_place(facts: Facts, request: Request) -> Decision:
 
 def _alternating(facts: Facts, request: Request) -> Decision:
     idle = _idle(facts)
-    if isinstance(idle, LookUp):
+    if isinstance(idle, LookUp | Drop):
         return idle
     held = one_account_hold(facts, idle)
     if held is not None:
@@ -279,7 +279,7 @@ def _configured(facts: Facts) -> str:
     return next((name for name in facts.target.usernames if is_same_name(name, handed_out)), facts.target.usernames[0])
 
 
-def _idle(facts: Facts) -> Credential | LookUp:
+def _idle(facts: Facts) -> Credential | LookUp | Drop:
     first, second = facts.target.usernames
     published, in_use = facts.state.published, _standing_in_use(facts)
     used = published.username if published else _configured(facts)
@@ -294,7 +294,24 @@ def _idle(facts: Facts) -> Credential | LookUp:
     matches = facts.lookups.get(lookup_key(wanted))
     if matches is None:
         return LookUp(wanted)
-    return _without_password(matches[0]) if matches else wanted
+    return _without_password(matches[0]) if matches else _to_be_created(facts, wanted)
+
+
+def _to_be_created(facts: Facts, wanted: Credential) -> Credential | LookUp | Drop:
+    """Returns `wanted` in lower case: a provider may keep it so, and then a lost create would never be recognised."""
+    made = replace(wanted, username=wanted.username.lower())
+    if made == wanted:
+        return wanted
+    matches = facts.lookups.get(lookup_key(made))
+    if not matches:
+        return LookUp(made) if matches is None else made
+    ours = (facts.state.standby, *(entry.credential for entry in facts.state.ledger))
+    if any(one is not None and is_same_credential(one, matches[0]) for one in ours):
+        return _without_password(matches[0])
+    message = (
+        f"{made.account} has {made.username!r}, and no {wanted.username!r}: configure it in the letters used there"
+    )
+    return Drop(f"{message}, or choose another username")
 
 
 def _without_password(credential: Credential) -> Credential:

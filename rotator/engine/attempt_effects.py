@@ -239,7 +239,7 @@ def close(caller: ProviderCaller, session: Session) -> None:
     if replaced and replaced.capabilities.expires:
         closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
     tries = caller.tries_ended(attempt.staged.account)
-    session.write(ends.after_replacing(closed, attempt, now, tries=tries))
+    session.write(ends.after_replacing(closed, attempt, caller.shared_now(), tries=tries))
     facts = attempt.origin.facts | {"proof": attempt.proof} | _predecessor(attempt.predecessor)
     nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
     detail = nothing if attempt.predecessor is None else ""

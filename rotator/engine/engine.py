@@ -238,14 +238,17 @@ class Engine:
         return adoption.plan_adoption(self._at_once, self._open(target), known)
 
     def adopt(self, target: Target, known: KnownToOperator, plan: AdoptionPlan, origin: Origin) -> TargetState | Hold:
-        """Takes up what `plan_adoption` found; a hold while another process works on the target.
+        """Takes up what `plan_adoption` found; a hold while another process works there, or log-ins have to rest.
 
         Raises StoreError, AdoptionImpossible.
         """
         session = self._open(target)
-        working = claimed_elsewhere(self._facts(session))
-        if working is not None:
-            return working
+        facts = self._facts(session)
+        hold = claimed_elsewhere(facts)
+        if hold is None and plan.credential.password is not None:
+            hold = log_in_hold(facts, plan.credential.account)
+        if hold is not None:
+            return hold
         if adoption.plan_adoption(self._at_once, session, known) != plan:
             raise AdoptionImpossible("something changed in the meantime: try again")
         return adoption.adopt(self._at_once, session, plan, origin)

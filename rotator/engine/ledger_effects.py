@@ -118,7 +118,7 @@ def _after_cutoff(
         now, by = session.clocks().latest, EndedBy.OVERWRITTEN if overwrites else EndedBy.DISABLED
         tries = caller.tries_ended(entry.credential.account)
         ended = hooks.owed_after_retirement(after(state, entry, now), entry, session.target.policy, now)
-        session.write(ends.after_end(ended, entry, by, now, tries=tries))
+        session.write(ends.after_end(ended, entry, by, caller.shared_now(), tries=tries))
     elif _was_refused(answer, Refusal.NOT_FOUND):
         session.write(_removed(session, entry, deleted=False))
     elif in_vain and needs_password and entry.cutoff is Cutoff.DISABLE and can.sets_password:
@@ -159,7 +159,7 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
         session.write(ledger.after_stray_removal(session.state))
         session.forget_lookups()
     elif gone:
-        now, tries = session.clocks().latest, caller.tries_ended(entry.credential.account)
+        now, tries = caller.shared_now(), caller.tries_ended(entry.credential.account)
         session.write(ends.after_end(_removed(session, entry, deleted=True), entry, EndedBy.DELETED, now, tries=tries))
     else:
         _postpone(caller, session, entry, answer)

@@ -278,6 +278,19 @@ METRICS = (
         "set.",
     ),
     Described(
+        "rotator_account_credentials",
+        "gauge",
+        ("account", "finding"),
+        "What the last `rotator reconcile` of the account found: foreign, orphaned, missing, changed, duplicate, "
+        "never_rotated. Daemons read it in Vault, and list nothing for it. Accounts with one listing have the same.",
+    ),
+    Described(
+        "rotator_account_reconciled_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When that was: the last time that the whole listing was compared with the documents.",
+    ),
+    Described(
         "rotator_account_key_made_timestamp_seconds",
         "gauge",
         ("account",),

@@ -375,6 +375,20 @@ CASES = (
         quiet={_series("rotator_account_scratch_credentials", 'account="prod"'): "0x150"},
     ),
     Case(
+        "RotatorCredentialsUnowned",
+        {
+            _series("rotator_account_credentials", 'account="prod",finding="orphaned"'): "1x90",
+            _series("rotator_account_credentials", 'account="prod",finding="duplicate"'): "1x90",
+        },
+        "61m",
+        "59m",
+        {"account": "prod"},
+        "warning",
+        "Credentials at provider account prod belong to no target, or to two",
+        "2, by the last rotator reconcile prod, which names them.",
+        quiet={_series("rotator_account_credentials", 'account="prod",finding="foreign"'): "9x90"},
+    ),
+    Case(
         "RotatorSelectionGone",
         {_series("rotator_selection_credentials", 'account="prod",what="gone"'): "2x90"},
         "61m",

@@ -25,7 +25,7 @@ _TAGS = {
     ),
     *("strong", "b", "span", "code", "br", "dl", "dt", "dd", "div", "time", "details", "summary"),
     *("table", "thead", "tbody", "tr", "th", "td", "form", "label", "input", "select", "optgroup", "option", "button"),
-    *("svg", "line", "rect", "circle", "path", "text"),
+    *("svg", "line", "rect", "path", "text"),
 }
 _ATTRIBUTES = {
     *(
@@ -73,6 +73,7 @@ _ATTRIBUTES = {
         "height",
     ),
     "text-anchor",
+    "transform",
 }
 
 
@@ -87,7 +88,7 @@ class Tag:
 
 
 @dataclass
-class ReadPage(HTMLParser):
+class PageAsRead(HTMLParser):
     """All elements of a page, and its text."""
 
     html: str
@@ -128,9 +129,9 @@ class ReadPage(HTMLParser):
         return body
 
 
-def check_page(html: str) -> ReadPage:
+def check_page(html: str) -> PageAsRead:
     """Reads a page, and checks what holds for each: nothing but known markup, own links, names for what has no text."""
-    page = ReadPage(html)
+    page = PageAsRead(html)
     assert html.startswith("<!doctype html>")
     assert {tag.name for tag in page.tags} <= _TAGS
     assert {name for tag in page.tags for name in tag.attributes} <= _ATTRIBUTES

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 import typer
-from page_reading import ReadPage, check_page
+from page_reading import PageAsRead, check_page
 from shown_fleet import DAY, HOSTILE, HOUR, PASSWORD, TOKEN, ShownFleet, shown_fleet
 
 from rotator.cli.app import build
@@ -39,11 +39,11 @@ def fleet(tmp_path: Path) -> Iterator[ShownFleet]:
         yield made
 
 
-def read(fleet: ShownFleet, path: str, query: str = "", status: int = 200) -> ReadPage:
+def read(fleet: ShownFleet, path: str, query: str = "", status: int = 200) -> PageAsRead:
     return check_page(fleet.html(path, query, status))
 
 
-def rows(page: ReadPage) -> list[str]:
+def rows(page: PageAsRead) -> list[str]:
     """The names of the rows of a list of targets."""
     return [tag.text for tag in page.all("a") if "th" in tag.around]
 

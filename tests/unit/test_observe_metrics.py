@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from rotator.core.age_limit import longest_until_due
 from rotator.core.audit_chain import Position
 from rotator.core.clocks import Clocks
-from rotator.core.evidence import AccountEvidence, AssumptionResult, Scratch, Shown
+from rotator.core.discrepancies import DiscrepancyKind
+from rotator.core.evidence import AccountEvidence, AssumptionResult, FoundCredentials, Scratch, Shown
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
@@ -374,6 +375,18 @@ def test_what_checks_have_shown_is_counted_by_account_whatever_it_was() -> None:
         ("rotator_build_info", ("1.2.3",)): 1,
     }
     assert SENTINEL.encode() not in source.render()
+
+
+def test_what_a_reconciliation_found_is_counted_by_account() -> None:
+    clock = FakeClock()
+    source, now = metrics(clock), clock.now()
+    found = (FoundCredentials(DiscrepancyKind.ORPHANED, 2), FoundCredentials(DiscrepancyKind.FOREIGN, 0))
+    known = AccountEvidence(1, reconciled_at=now, reconciled=found)
+    source.follow_checks(lambda: {"acc": known})
+    seen = scrape(source)
+    assert seen["rotator_account_credentials", ("acc", "orphaned")] == 2
+    assert seen["rotator_account_credentials", ("acc", "foreign")] == 0
+    assert seen["rotator_account_reconciled_timestamp_seconds", ("acc",)] == now.timestamp()
 
 
 def test_no_password_of_any_state_is_in_a_scrape() -> None:

@@ -101,8 +101,8 @@ def _tiles(summary: Json) -> Element:
 
 def _needs(facts: FleetFacts) -> Element:
     found = defaultdict[str, list[str]](list)
-    for name, words in facts.needs.items():
-        for word in words:
+    for name in facts.needs.keys() & facts.seen.keys():  # a target may have come or gone between the two
+        for word in facts.needs[name]:
             found[word].append(name)
     if not found:
         return h("p", "No target.")

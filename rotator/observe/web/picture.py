@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from math import log1p
 
 from rotator.observe.markup import Child, Element, h
+from rotator.observe.status_words import Json
 from rotator.observe.time_words import length_text, relative
 from rotator.observe.web.shell import stamp, table
-from rotator.observe.web.timeline import Json, Lane, Mark, lanes, moments
+from rotator.observe.web.timeline import Lane, Mark, lanes, moments
 
 _WIDTH, _SIDE, _TOP, _LANE = 960.0, 14.0, 30.0, 46.0
 _MOST_LANES = 12
 _LEAST = 64.0  # units between the labels of the axis
-_FINE = 2000.0  # what lies within this part of the whole time is shown as if time were linear
+_FINE, _FINEST = 2000.0, 50_000.0  # parts of the whole time; what lies within one looks as if time were linear
 _TICKS = [timedelta(seconds=each) for each in (10, 60, 600, 3600, 21600, 86400)] + [
     timedelta(days=each) for each in (3, 7, 30, 90, 365, 1095, 3650)
 ]
@@ -23,8 +24,17 @@ _LEGEND = (
     ("off", "disabled or kept for an undo"),
     ("staged", "made, not published"),
 )
-_MARKS = (("good", "shown to work"), ("bad", "failed, refused or over"), ("warn", "late or held"), ("plan", "planned"),
-          ("limit", "age limit"), ("end", "ended"))  # fmt: skip
+_MARKS = (("made", "made"), ("good", "shown to work"), ("bad", "failed, refused or over"), ("warn", "late or held"),
+          ("plan", "planned"), ("limit", "age limit"), ("end", "ended"))  # fmt: skip
+_SHAPES = {  # by kind of mark: the class, and the outline around its place; no two differ by the colour alone
+    "made": ("mark", "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0"),
+    "good": ("mark good", "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0"),
+    "bad": ("mark bad", "M0 -7l6 11h-12z"),
+    "warn": ("mark warn", "M0 7l6 -11h-12z"),
+    "plan": ("mark", "M0 -6l6 6l-6 6l-6 -6z"),
+    "limit": ("mark bad", "M-1.5 -11h3v22h-3z"),
+    "end": ("line", "M-5 -5l10 10m0 -10l-10 10"),
+}
 
 
 def picture(row: Json, now: datetime) -> Iterator[Child]:
@@ -50,16 +60,13 @@ class _Scale:
     now: datetime
     past: float  # seconds
     future: float
-
-    @property
-    def _fine(self) -> float:
-        return max(self.past, self.future) / _FINE
+    fine: float  # what lies within looks as if time were linear
 
     def x(self, moment: datetime) -> float:
         """Returns the place of a moment."""
-        before, after = (log1p(side / self._fine) for side in (self.past, self.future))
+        before, after = (log1p(side / self.fine) for side in (self.past, self.future))
         seconds = (moment - self.now).total_seconds()
-        away = log1p(abs(seconds) / self._fine)
+        away = log1p(abs(seconds) / self.fine)
         part = (before + (away if seconds >= 0 else -away)) / (before + after)
         return round(_SIDE + part * (_WIDTH - 2 * _SIDE), 1)
 
@@ -78,8 +85,10 @@ class _Scale:
 def _scale(shown: list[Lane], now: datetime) -> _Scale:
     all_moments = [at for at, _, _ in moments(shown)] + [span.end for lane in shown for span in lane.spans]
     past, future = (now - min(all_moments)).total_seconds(), (max(all_moments) - now).total_seconds()
-    least = max(past, future, 1.0) / 50
-    return _Scale(now, max(past, least) * 1.1, max(future, least) * 1.1)
+    reach = max(past, future, 1.0)
+    away = sorted(abs((at - now).total_seconds()) for at in all_moments if at != now)
+    fine = min(max(away[len(away) // 5] if away else 0.0, reach / _FINEST), reach / _FINE)
+    return _Scale(now, max(past, reach / 50) * 1.1, max(future, reach / 50) * 1.1, fine)
 
 
 def _drawn(shown: list[Lane], now: datetime, said: str) -> Element:
@@ -132,18 +141,8 @@ def _away(moment: datetime, now: datetime) -> str:
 
 
 def _mark(kind: str, x: float, y: float, said: str = "") -> Element:
-    title = h("title", said) if said else None
-    if kind == "good":
-        return h("circle", title, cx=x, cy=y, r=5, css="mark good")
-    if kind == "bad":
-        return h("path", title, d=f"M{x} {y - 7}l6 11h-12z", css="mark bad")
-    if kind == "warn":
-        return h("path", title, d=f"M{x} {y + 7}l6 -11h-12z", css="mark warn")
-    if kind == "plan":
-        return h("path", title, d=f"M{x} {y - 6}l6 6l-6 6l-6 -6z", css="mark")
-    if kind == "limit":
-        return h("rect", title, x=x - 1.5, y=y - 11, width=3, height=22, css="mark bad")
-    return h("path", title, d=f"M{x - 5} {y - 5}l10 10m0 -10l-10 10", css="line")
+    css, outline = _SHAPES[kind]
+    return h("path", h("title", said) if said else None, d=outline, transform=f"translate({x} {y})", css=css)
 
 
 def _legend(top: float) -> Iterator[Element]:

@@ -149,7 +149,8 @@ def _form(query: ListQuery, accounts: Sequence[str]) -> Element:
         h("optgroup", (_option(word, word.replace("_", " "), query.state) for word in words), label=name)
         for name, words in groups
     ]
-    account = [_option("", "any", query.account), *(_option(name, name, query.account) for name in accounts)]
+    known = {*accounts, *([query.account] if query.account else [])}  # what filters is shown, also if it is unknown
+    account = [_option("", "any", query.account), *(_option(name, name, query.account) for name in sorted(known))]
     due = [_option("", "any time", query.due), *(_option(key, said, query.due) for key, said in _WITHIN.items())]
     order = [_option(each.value, said, query.sort) for each, said in _ORDERS.items()]
     return h(

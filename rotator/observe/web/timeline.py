@@ -1,11 +1,10 @@
 """The life of a target as its state document knows it: what was and will be accepted, and what was shown. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
 
-Json: TypeAlias = Mapping[str, Any]
+from rotator.observe.status_words import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Span:
 class Mark:
     """Something at one moment."""
 
-    kind: str  # `good`, `bad`, `warn`, `plan`, `limit` or `end`
+    kind: str  # `made`, `good`, `bad`, `warn`, `plan`, `limit` or `end`
     at: datetime
     what: str
 
@@ -61,8 +60,10 @@ def _published(row: Json, now: datetime) -> Iterator[Lane]:
         lane = Lane(f"{_name(published)}: published", _key(published))
         made, since = _moment(published["made_at"]), _moment(published["since"]) or _moment(row["last_rotation"])
         begin = since or made or now
-        if made is not None and made < begin:
-            lane.spans.append(Span("staged", made, begin, "made"))
+        if made is not None:
+            lane.marks.append(
+                Mark("made", made, "made")
+            )  # an undo may have published it again: when first is not known
         lane.spans.append(Span("use", begin, max(now, begin), "published" if made else "published; its age is unknown"))
         if due is not None and due > now:
             lane.spans.append(Span("use", max(now, begin), due, ""))
