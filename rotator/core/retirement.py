@@ -119,10 +119,10 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
         return None
     if not replaced:
         # Told in advance, the provider ends the credential even while rotator is down. Who uses it is not known yet.
-        if rules_for(facts.target.policy.usage, entry) is not None:
+        # With the withdrawal of a document its overlap begins anew.
+        withdraws = any(former.until <= facts.clocks.latest for former in facts.state.former_paths)
+        if withdraws or rules_for(facts.target.policy.usage, entry) is not None:
             return None
-        if any(former.until <= facts.clocks.latest for former in facts.state.former_paths):
-            return None  # with the withdrawal of that document its overlap begins anew
         untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
         return Expire(entry) if untold and can.expires else None
     if entry.credential.id is None:
