@@ -247,8 +247,9 @@ def test_accounts_show_circuit_rights_pace_key_and_listing(fleet, monkeypatch):
     monkeypatch.setitem(fleet.components.account_keys, "vobiz-lab", key)
     page = read(fleet, "/accounts")
     assert "made 80 d ago" in [tag.text for tag in page.all("span") if tag.attributes.get("class") == "bad"]
-    for said in ("expires in 1 d", "at most 60 d old", "age unknown", "open: the next call in ",
-                 "its key may not delete", "asked to wait 1 min", "read 1 h ago: 7 selected", "1 gone", "2 undecided", "300/m"):  # fmt: skip
+    of_the_key = ("expires in 1 d", "at most 60 d old", "age unknown", "its key may not delete")
+    of_the_pace = ("open: the next call in ", "asked to wait 1 min", "300/m")
+    for said in (*of_the_key, *of_the_pace, "read 1 h ago: 7 selected", "1 gone", "2 undecided"):
         assert said in page.text
 
 
