@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from threading import Lock
 
 from rotator.cli.adopt import take_up
 from rotator.cli.asking import Ringer, ask
@@ -10,11 +11,14 @@ from rotator.cli.context import CommandContext
 from rotator.cli.exits import CommandError
 from rotator.cli.options import Why
 from rotator.cli.progress import ProgressObserver
-from rotator.core.adoption import AdoptionImpossible, KnownToOperator
+from rotator.core.adoption import AdoptionImpossible, AdoptionRefused, KnownToOperator
 from rotator.core.bell import Ringing
 from rotator.core.model import Purpose, Request
 from rotator.ports import StoreError
 from rotator.settings.import_plan import ImportRow
+
+_MOST_REFUSED = 5
+_TOO_MANY = f"{_MOST_REFUSED} passwords in a row were refused: correct the source, and run the import again"
 
 
 class AdoptionResult(StrEnum):
@@ -47,13 +51,23 @@ def adopt_rows(
     """
     targets = {target.name: target for target in context.components.targets}
     progress.begins("taken up", len(rows))
+    refused = _RefusedInARow()
 
     def adopt(row: ImportRow) -> AdoptedRow:
-        name = row.target.name
+        name = row.name
+        if refused.too_many:
+            return AdoptedRow(name, AdoptionResult.LEFT, _TOO_MANY)
         try:
-            return _adopted(context, row, why, rotate=rotate)
+            done = _adopted(context, row, why, rotate=rotate)
+        except AdoptionRefused as error:
+            refused.learn(was_refused=True)
+            return AdoptedRow(name, AdoptionResult.FAILED, str(error))
         except (AdoptionImpossible, CommandError, StoreError) as error:
             return AdoptedRow(name, AdoptionResult.FAILED, str(error).removeprefix(f"{name}: "))
+        else:
+            if done.result is AdoptionResult.ADOPTED:
+                refused.learn(was_refused=False)
+            return done
         finally:
             progress.advance()
 
@@ -71,8 +85,26 @@ def adopt_rows(
     return [_after_request(each, failed) for each in done]
 
 
+class _RefusedInARow:
+    """Counts refused passwords that follow each other: registrars lock out addresses from which many come."""
+
+    def __init__(self) -> None:
+        self._lock, self._number = Lock(), 0
+
+    @property
+    def too_many(self) -> bool:
+        """True if the passwords of the source are probably not those of the account."""
+        return self._number >= _MOST_REFUSED
+
+    def learn(self, *, was_refused: bool) -> None:
+        """Counts one that was tried."""
+        with self._lock:
+            if not self.too_many:  # once is enough, whatever was under way
+                self._number = self._number + 1 if was_refused else 0
+
+
 def _adopted(context: CommandContext, row: ImportRow, why: Why, *, rotate: bool) -> AdoptedRow:
-    engine, name = context.components.engine, row.target.name
+    engine, name = context.components.engine, row.name
     if context.stop.is_set():
         return AdoptedRow(name, AdoptionResult.LEFT, "stopped before; run the import again")
     target = context.components.by_name[name]

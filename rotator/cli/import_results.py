@@ -7,7 +7,6 @@ from typing import Any
 
 from rotator.cli.import_adoption import AdoptedRow, AdoptionResult
 from rotator.cli.printing import cell, print_lines, print_table, safe, table
-from rotator.observe.time_words import counted
 from rotator.settings.import_plan import ImportRow, RowVerdict
 
 _MOST_ROWS = 50  # with more of them, only those are shown that somebody has to look at
@@ -20,28 +19,27 @@ def print_plan(rows: Sequence[ImportRow], account: str) -> None:
     conflicts = [row for row in rows if row.verdict is RowVerdict.CONFLICT]
     shown = rows if len(rows) <= _MOST_ROWS else conflicts[:_MOST_CONFLICTS]
     if shown:
-        lines = table("Line", "Target", "Username", "Path", "Result")
+        lines = table("Target", "Username", "Path", "Line", "Result")
         for row in shown:
             target = row.target
             where = "" if row.line is None else str(row.line)
             said = _WORDS[row.verdict] + (f": {_why(row)}" if _why(row) else "")
             names = ", ".join(target.credential.names)
-            lines.add_row(where, *(cell(text) for text in (target.name, names, target.path, said)))
+            lines.add_row(*(cell(text) for text in (target.name, names, target.path, where, said)))
         print_table(lines)
     if len(rows) > _MOST_ROWS and len(conflicts) > _MOST_CONFLICTS:
         print_lines(f"… and {len(conflicts) - _MOST_CONFLICTS:,} more in conflict: --output json has them")
     numbers = Counter(row.verdict for row in rows)
     parts = [f"{numbers[verdict]:,} {word}" for verdict, word in _WORDS.items() if numbers[verdict]]
     print_lines("", f"{account}: {', '.join(parts) or 'nothing to import'}")
-    waiting = sum(row.has_document for row in rows if row.verdict is RowVerdict.NEW)
-    if waiting:
-        print_lines(f"{counted(waiting, 'document')} in Vault names such a credential already: --adopt takes it up")
 
 
 def _why(row: ImportRow) -> str:
     if row.verdict is RowVerdict.NEW:
         known = ["its password is given"] * (row.password is not None)
         return ", ".join([*known, *["its document is there"] * row.has_document])
+    if row.configured_as:
+        return f"as {row.configured_as}"
     return "; ".join(part for part in (row.why, row.remedy) if part)
 
 
@@ -68,7 +66,7 @@ def import_document(
         "rows": [
             {
                 "line": row.line,
-                "name": row.target.name,
+                "name": row.name,
                 "usernames": list(row.target.credential.names),
                 "path": row.target.path,
                 "result": row.verdict.value,

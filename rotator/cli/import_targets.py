@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +56,9 @@ def import_targets(config: Path, options: ImportOptions, output: Output) -> Exit
     """Shows, asks, writes, adopts, prints, and returns the exit code.
 
     Raises:
-        ConfigError: the source or the configuration is wrong; every mistake is named, and nothing was written.
+        ConfigError: the configuration is invalid, or a file cannot be read.
         StoreError: Vault is unusable.
-        CommandError: nothing can be imported, or nobody has agreed to it.
+        CommandError: the source has mistakes, nothing can be imported, or nobody has agreed to it.
     """
     if options.source == _STDIN and not (options.confirmed or options.dry_run):
         raise CommandError("standard input leaves no way to ask: add --yes, or --dry-run", Exit.USAGE)
@@ -71,7 +71,7 @@ def import_targets(config: Path, options: ImportOptions, output: Output) -> Exit
         print_json(import_document(rows, done.adopted, work.to, written=done.written))
         return done.code
     if done.written:
-        print_lines(f"written: {work.to}")
+        print_lines(f"written: {work.to}; a daemon that runs takes it up with a reload (SIGHUP)")
     if done.adopted:
         print_adopted(done.adopted)
     return done.code
@@ -90,24 +90,36 @@ def _carried_out(work: "_Import", options: ImportOptions, rows: Sequence[ImportR
     """Asks, writes and adopts, as far as the rows and the options allow."""
     new = [row for row in rows if row.verdict is RowVerdict.NEW]
     usable = [row for row in rows if row.verdict is not RowVerdict.CONFLICT]
+    in_use = [row for row in usable if not row.target.credential.new] if options.adopt else []
     conflicts = len(rows) - len(usable)
     if conflicts and not options.skip_conflicts:
         say(f"nothing was written: {counted(conflicts, 'row')} in conflict; correct them, or add --skip-conflicts")
         return _CarriedOut(Exit.FAILED)
-    if options.dry_run or not (new or (options.adopt and usable)):
+    for hint in _hints(new, options):
+        say(hint)
+    if options.dry_run or not (new or in_use):
         say("nothing was written" + ": --dry-run" * options.dry_run)
         return _CarriedOut()
     if not options.confirmed:
         confirm(options.account, work.question(len(new)))
     written = work.write(new)
-    adopted = work.adopt(usable) if options.adopt else ()
+    adopted = work.adopt(in_use) if in_use else ()
     return _CarriedOut(_code(adopted), written, adopted)
 
 
+def _hints(new: Sequence[ImportRow], options: ImportOptions) -> Iterator[str]:
+    documents = sum(row.has_document for row in new)
+    if documents and not options.adopt:
+        yield f"of {documents} the document is in Vault already: nothing happens to them until --adopt takes them up"
+    if any(row.password is not None for row in new) and not options.adopt:
+        yield "the passwords are used only with --adopt"
+
+
 def _code(adopted: Sequence[AdoptedRow]) -> Exit:
-    if any(each.result is AdoptionResult.LEFT for each in adopted):
-        return Exit.STOPPED
-    return Exit.FAILED if any(each.result is AdoptionResult.FAILED for each in adopted) else Exit.DONE
+    results = {each.result for each in adopted}
+    if AdoptionResult.FAILED in results:
+        return Exit.FAILED
+    return Exit.STOPPED if AdoptionResult.LEFT in results else Exit.DONE
 
 
 class _Import:
@@ -116,7 +128,7 @@ class _Import:
     def __init__(self, config: Path, options: ImportOptions) -> None:
         self._config, self._options = config, options
         self.to = _destination(config, options)
-        self._before = read_text(self.to) if self.to.exists() else ""
+        self._before = self._there()
         there = self._before or without_targets(self.to.suffix)
         self._base = Draft({self.to.resolve(): there}, targets_may_lack=True)
         self._settings = load(config, os.environ, self._base)
@@ -128,6 +140,9 @@ class _Import:
             self._defaults = RowDefaults.of(options.account, options.defaults, options.name, outer)
         except ValueError as error:
             raise CommandError(str(error), Exit.USAGE) from None
+
+    def _there(self) -> str:
+        return read_text(self.to) if self.to.exists() else ""
 
     def rows(self) -> list[ImportRow]:
         """Returns every row with its verdict. Raises ConfigError, StoreError, CommandError."""
@@ -154,7 +169,8 @@ class _Import:
         context = LoadContext(os.environ, self._config.absolute().parent)
         rows, problems = read_rows(source, self._defaults, context)
         if problems:
-            raise ConfigError(problems)
+            lines = (f"  {problem}" for problem in problems)
+            raise CommandError("\n".join(("nothing was written: the source has mistakes:", *lines)), Exit.USAGE)
         compare_rows(rows, self._settings)
         for row in rows:
             if row.target.provider != self._options.account:
@@ -200,9 +216,9 @@ class _Import:
             return False
         if self._wrong(new):
             raise CommandError(f"{self.to}: the configuration has changed in the meantime: try again")
-        if (read_text(self.to) if self.to.exists() else "") != self._before:
+        if self._there() != self._before:
             raise CommandError(f"{self.to} has changed in the meantime: try again")
-        put_in_place({self.to: self._text(new)}, replace=bool(self._before))
+        put_in_place({self.to: self._text(new)}, replace=self.to.exists())
         return True
 
     def adopt(self, rows: Sequence[ImportRow]) -> list[AdoptedRow]:
@@ -213,8 +229,7 @@ class _Import:
             open_context(self._config) as context,
         ):
             context.composition.redactor.add(*(row.password for row in rows if row.password is not None))
-            ours = [row for row in rows if row.target.name in context.components.by_name]
-            return adopt_rows(context, ours, self._options.why, progress, rotate=self._options.rotate)
+            return adopt_rows(context, rows, self._options.why, progress, rotate=self._options.rotate)
 
 
 def _destination(config: Path, options: ImportOptions) -> Path:

@@ -27,7 +27,6 @@ class InitOptions:
 
     folder: Path
     given: Mapping[str, str] = field(default_factory=dict)  # the answers, by the name of the option
-    targets_folder: str = ""
     new: bool = False
     yes: bool = False
     force: bool = False
@@ -50,7 +49,7 @@ def write_first(options: InitOptions, output: Output) -> Exit:
     interview.hold(new=options.new)
     if answers.problems:
         raise CommandError("\n".join(("nothing was written:", *(f"  {each}" for each in answers.problems))), Exit.USAGE)
-    texts = _texts(first, interview.account, options)
+    texts = _texts(first, interview, options.folder)
     there = [str(path) for path in texts if path.exists()]
     if there and not options.force:
         raise CommandError(f"{', '.join(there)}: there already; nothing was written: add --force to replace")
@@ -61,19 +60,19 @@ def write_first(options: InitOptions, output: Output) -> Exit:
     return Exit.DONE
 
 
-def _texts(first: FirstConfiguration, account: str, options: InitOptions) -> dict[Path, str]:
+def _texts(first: FirstConfiguration, interview: Interview, folder: Path) -> dict[Path, str]:
     """Returns the files to write, the configuration last."""
     texts: dict[Path, str] = {}
     vault, path = first.data["vault"], first.data["targets"][0]["path"]
     if "embedded" not in vault:  # that one gets its policies from rotator
         readable = f"{path.rpartition('/')[0]}/*" if "/" in path else path
         mount, prefix = vault.get("mount", "secret"), vault.get("state_prefix", "rotator/state")
-        texts[options.folder / _POLICY] = rotator_policy(mount, prefix, [readable], first.keys_in_vault())
-    if options.targets_folder:
-        file = options.folder / options.targets_folder / f"{account}.csv"
+        texts[folder / _POLICY] = rotator_policy(mount, prefix, [readable], first.keys_in_vault())
+    if interview.targets_folder:
+        file = folder / interview.targets_folder / f"{interview.account}.csv"
         texts[file] = appended(file.suffix, "", first.data.pop("targets"))
-        first.data["include"] = [options.targets_folder]
-    texts[options.folder / _CONFIG] = first.text()
+        first.data["include"] = [interview.targets_folder]
+    texts[folder / _CONFIG] = first.text()
     return texts
 
 

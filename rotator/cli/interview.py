@@ -31,7 +31,7 @@ class Interview:
 
     def __init__(self, first: FirstConfiguration, answers: Answers) -> None:
         self._first, self._answers = first, answers
-        self.account = ""
+        self.account, self.targets_folder = "", ""
         self._sections: dict[str, Loc] = {"vault": ("vault",), "limits": ("limits",), "target": ("targets", 0)}
 
     def hold(self, *, new: bool) -> None:
@@ -43,6 +43,8 @@ class Interview:
         self._provider()
         if not self._answers.problems:  # what is possible depends on the account
             self._target(new=new)
+        about = "A folder for files of further targets, for rotator import; empty for none"
+        self.targets_folder = self._answers.take((), "--targets-folder", about, needed=False) or ""
         self._vault()
         self._schedule()
         self._rest()

@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from rotator.cli.choosing import select_accounts
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit, Interrupted
 from rotator.cli.options import Output, Why
 from rotator.cli.printing import cell, print_json, print_lines, print_table, safe, say, table
 from rotator.cli.progress import screen, show_progress
-from rotator.cli.retire_orphans import retire_orphans, rows_of
+from rotator.cli.retire_orphans import RetiredOrphan, retire_orphans, rows_of
 from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
 from rotator.core.model import Target
 from rotator.engine import ReconciledAccount, Reconciler
 from rotator.observe.discrepancy_words import remedy_of, row_of, what_of
 from rotator.observe.time_words import counted
+from rotator.ports import StoreDenied
 
 _MOST_NAMED = 5
 
@@ -29,16 +32,21 @@ class ReconcileOptions:
     kinds: tuple[DiscrepancyKind, ...]
     why: Why
     repairs: bool = False  # orphans
+    audit: tuple[Path, ...] = ()  # copies of it, beside what Vault has
     yes: bool = False
 
 
 def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) -> Exit:
     """Compares, prints what does not fit, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
-    with open_context(config, read_only=not options.repairs, gets_only=True) as context:
-        found = _compared(context, options)
+    with open_context(config, gets_only=True) as context:
+        reconciler = reconciler_of(context, context.components.targets)
+        found = _compared(context, reconciler, options)
         if output is Output.TABLE:
             _print(found, options)
-        retired = retire_orphans(context, found, options.why, confirmed=options.yes) if options.repairs else []
+        retired = (
+            retire_orphans(context, found, options.why, options.audit, confirmed=options.yes) if options.repairs else []
+        )
+        _keep(reconciler, found, retired)
         if output is Output.JSON:
             rows = {"accounts": _rows(found, options)} | ({"retired": rows_of(retired)} if options.repairs else {})
             print_json({"time": context.composition.clock.now().isoformat()} | rows)
@@ -47,9 +55,8 @@ def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) 
     return Exit.FAILED if left or any(each.problem or each.unread for each in found) else Exit.DONE
 
 
-def _compared(context: CommandContext, options: ReconcileOptions) -> list[ReconciledAccount]:
+def _compared(context: CommandContext, reconciler: Reconciler, options: ReconcileOptions) -> list[ReconciledAccount]:
     chosen = select_accounts(context.components.providers, options.accounts)
-    reconciler = reconciler_of(context, context.components.targets)
     names = reconciler.names()
     with screen() as display, show_progress(display, len(names)) as progress:
         progress.begins("read", len(names))
@@ -71,6 +78,15 @@ def reconcile_one(context: CommandContext, reconciler: Reconciler, account: str)
     return reconciler.reconcile(account, reading)
 
 
+def _keep(reconciler: Reconciler, found: Sequence[ReconciledAccount], retired: Sequence[RetiredOrphan]) -> None:
+    """Keeps the counts for the metrics. Who may not write still sees the result."""
+    for account in found:
+        try:
+            reconciler.keep(account, sum(each.done and each.found.account in account.accounts for each in retired))
+        except StoreDenied as error:
+            say(f"{', '.join(account.accounts)}: not kept for the metrics: {error}")
+
+
 def reconciler_of(context: CommandContext, targets: Sequence[Target]) -> Reconciler:
     """Returns what compares the accounts with the documents of these targets."""
     components = context.components
@@ -88,18 +104,25 @@ def reconciler_of(context: CommandContext, targets: Sequence[Target]) -> Reconci
 
 
 def _print(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> None:
-    shown = [each for account in found for each in account.result.of(*options.kinds)]
-    if shown:
-        rows = table("Account", "Finding", "Credential", "Target", "What")
-        for each in shown:
-            what = f"{what_of(each)}; {remedy_of(each)}"
-            named = "\n".join(safe(name) for name in each.targets)
-            rows.add_row(safe(each.account), each.kind.replace("_", " "), cell(_credential(each)), named, cell(what))
-        print_table(rows)
     for account in found:
         print_lines(_sum(account))
         for line in _doubts(account):
             say(line)
+        shown = account.result.of(*options.kinds)
+        if shown:
+            print_table(_table(shown))
+
+
+def _table(shown: Sequence[Discrepancy]) -> Table:
+    rows = table("Finding", "Credential", "Target", "What")
+    for each in shown:
+        targets = "\n".join(safe(name) for name in each.targets)
+        rows.add_row(_word(each.kind), cell(_credential(each)), targets, cell(f"{what_of(each)}; {remedy_of(each)}"))
+    return rows
+
+
+def _word(kind: DiscrepancyKind) -> str:
+    return kind.value.replace("_", " ")
 
 
 def _credential(found: Discrepancy) -> str:
@@ -109,7 +132,7 @@ def _credential(found: Discrepancy) -> str:
 
 def _sum(account: ReconciledAccount) -> str:
     """Returns how much of each kind there is, shown or not."""
-    kinds = [f"{number} {kind.replace('_', ' ')}" for kind, number in account.result.counts.items() if number]
+    kinds = [f"{number} {_word(kind)}" for kind, number in account.result.counts.items() if number]
     listed = f"{counted(account.result.listed, 'credential')} listed"
     if account.problem:
         listed = f"at least {listed}" if account.result.listed else "not listed"

@@ -1,11 +1,13 @@
 """`rotator reconcile`."""
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rotator.cli.completion import account_names
+from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import (
     DEFAULT_CONFIG,
     ByOption,
@@ -53,6 +55,15 @@ def reconcile(
             show_default=False,
         ),
     ] = None,
+    audit: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--audit",
+            metavar="FILE",
+            help="With --repair: a copy of the audit, for what an older backup of Vault lacks; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
     reason: ReasonOption = "orphaned",
     by: ByOption = "",
@@ -64,16 +75,16 @@ def reconcile(
 
     \b
     Findings:
-      foreign        at the provider, and nothing says that it is ours
-      orphaned       made by rotator, and no target owns it, or only a removed one
       missing        a document names it, and the provider does not have it
       changed        enabled, id, username or shown password are otherwise than the documents say
+      orphaned       made by rotator, and no target owns it, or only a removed one
       duplicate      one username twice, or one credential of two targets
+      foreign        at the provider, and nothing says that it is ours
       never_rotated  of a target, and rotator did not make what is in use
 
-    It reads the whole listing of each account, and every state document, and changes nothing. What a rotation is doing
+    It reads the whole listing of each account, and every state document, and changes neither. What a rotation is doing
     at the moment is no finding. Each finding says what ends it. Where the listing is not certain to be whole, nothing
-    counts as missing.
+    counts as missing. How many of each kind there are is kept in Vault, for the daemons' metrics.
 
     --repair orphaned puts what this installation certainly created for a target into that target's ledger. Nothing is
     sent to the provider: whoever looks at the target disables it after the overlap and deletes it after the quarantine,
@@ -96,6 +107,8 @@ def reconcile(
     """
     from rotator.cli.reconcile import ReconcileOptions, reconcile_accounts  # noqa: PLC0415 - takes half a second
 
+    if audit and repair is None:
+        raise CommandError("--audit is for --repair", Exit.USAGE)
     kinds, why = tuple(only or DiscrepancyKind), Why(reason, by, ticket)
-    options = ReconcileOptions(tuple(accounts or ()), kinds, why, repairs=repair is not None, yes=yes)
+    options = ReconcileOptions(tuple(accounts or ()), kinds, why, repair is not None, tuple(audit or ()), yes)
     raise typer.Exit(reconcile_accounts(config, options, output))

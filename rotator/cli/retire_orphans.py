@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rotator.cli.asking import Ringer
@@ -9,6 +10,7 @@ from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext
 from rotator.cli.options import Why
 from rotator.cli.printing import say
+from rotator.cli.read_audit import take_files
 from rotator.cli.waiting import when_free
 from rotator.core.audit_check import AuditCheck
 from rotator.core.bell import Ringing
@@ -35,9 +37,13 @@ class RetiredOrphan:
 
 
 def retire_orphans(
-    context: CommandContext, found: Sequence[ReconciledAccount], why: Why, *, confirmed: bool
+    context: CommandContext, found: Sequence[ReconciledAccount], why: Why, audit: Sequence[Path], *, confirmed: bool
 ) -> list[RetiredOrphan]:
-    """Retires what can be. Raises StoreError, CommandError: nobody agreed."""
+    """Retires what can be. Raises StoreError; CommandError: nobody agreed, or a file cannot be read.
+
+    Args:
+        audit: copies of it, beside what Vault has.
+    """
     components = context.components
     repair = OrphanRepair(
         components.store,
@@ -45,7 +51,7 @@ def retire_orphans(
         components.providers,
         components.targets,
         components.engine.removal,
-        _made(context),
+        _made(context, audit),
     )
     judged = [orphan for account in found for orphan in repair.judge(account)]
     can = [orphan for orphan in judged if not orphan.why_not]
@@ -81,12 +87,14 @@ def rows_of(retired: Iterable[RetiredOrphan]) -> list[dict[str, Any]]:
     ]
 
 
-def _made(context: CommandContext) -> MadeCredentials:
+def _made(context: CommandContext, files: Sequence[Path]) -> MadeCredentials:
     made, store = MadeCredentials(), context.components.audit_store
     key = store.known_key()
     if key is not None:
         say("reading the audit, which knows what was created for which target")
-        AuditCheck(key, each=made.take).stored(store.read())
+        vault = AuditCheck(key, each=made.take)
+        vault.stored(store.read())
+        take_files(AuditCheck(key, vault=vault, each=made.take, mixed=True), files)
     return made
 
 

@@ -73,14 +73,14 @@ def init(
         ),
     ] = None,
     targets_folder: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--targets-folder",
             metavar="NAME",
             help="Put targets into files of this folder, which the configuration includes: for many of them.",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     new: Annotated[
         bool, typer.Option("--new", help="The account does not have the username yet: the first rotation creates it.")
     ] = False,
@@ -124,6 +124,7 @@ def init(
         "--window": window,
         "--window-length": window_length,
         "--timezone": timezone,
+        "--targets-folder": targets_folder,
     }
     for each in settings or ():
         key, separator, value = each.partition("=")
@@ -131,4 +132,4 @@ def init(
             raise CommandError("--set is written as KEY=VALUE, such as account.auth_id=MA_XXXXXXXX", Exit.USAGE)
         given[f"--set {key}"] = value
     answers = {option: value for option, value in given.items() if value is not None}
-    raise typer.Exit(write_first(InitOptions(directory, answers, targets_folder, new, yes, force), output))
+    raise typer.Exit(write_first(InitOptions(directory, answers, new, yes, force), output))

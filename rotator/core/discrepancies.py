@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Self
 
 from rotator.core.model import Credential, Target, TargetState
 from rotator.core.selection import ListedCredential, Selection
 
 
-class DiscrepancyKind(StrEnum):
+class DiscrepancyKind(Enum):
     """A kind of discrepancy, as the label of a metric and in the output of `rotator reconcile`."""
 
-    FOREIGN = "foreign"  # at the provider, and nothing says that it is ours
-    ORPHANED = "orphaned"  # made by rotator, and no target owns it, or only a removed one
     MISSING = "missing"  # a document names it, and the provider does not have it
     CHANGED = "changed"  # enabled, id, username or password are otherwise than the documents say
+    ORPHANED = "orphaned"  # made by rotator, and no target owns it, or only a removed one
     DUPLICATE = "duplicate"  # one username twice, or one credential of two targets
+    FOREIGN = "foreign"  # at the provider, and nothing says that it is ours
     NEVER_ROTATED = "never_rotated"  # of a target, and rotator did not make what is in use
 
 

@@ -216,7 +216,7 @@ def after_acceptance(
     tried again, and somebody is told.
     """
     window = ended.at + can.propagation
-    accepted = ended.accepted + (now >= window)
+    accepted = ended.accepted + (not ended.at <= now < window)  # what ends in the future was stored by a wrong clock
     pauses = _AFTER_LEAKED if ended.compromised else _AFTER_ACCEPTANCES
     later = now + pauses[min(accepted, len(pauses)) - 1] if accepted else window
     noted = _swapped(state, ended, replace(ended, accepted=accepted, not_before=later, note=how))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
+from rotator.core.discrepancies import DiscrepancyKind
 from rotator.core.model import Credential
 
 
@@ -85,6 +86,14 @@ class Scratch:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundCredentials:
+    """How many discrepancies of one kind the last reconciliation found."""
+
+    kind: DiscrepancyKind
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccountEvidence:
     """What is known of an account: a document in Vault."""
 
@@ -96,6 +105,8 @@ class AccountEvidence:
     checked_by: str = ""
     rotator: str = ""  # its version
     written_at: datetime | None = None  # when the whole life of a scratch credential was last tried
+    reconciled_at: datetime | None = None  # when its whole listing was last compared with the documents
+    reconciled: tuple[FoundCredentials, ...] = ()  # what was found then
 
     def result(self, assumption: Assumption) -> AssumptionResult | None:
         """Returns what was shown of an assumption; None if it was never looked at."""

@@ -65,6 +65,8 @@ def compare(listing: AccountListing, documents: Iterable[TargetDocuments], now: 
     makers = _Makers(listing, every)
     found += [makers.judge(entry) for entry in entries if entry.id not in known and not makers.at_work_on(entry)]
     found += _listed_twice(listing, entries)
+    order = {kind: number for number, kind in enumerate(DiscrepancyKind)}
+    found.sort(key=lambda each: (order[each.kind], each.username, each.id or "", each.targets))
     return Reconciliation(tuple(found), len(entries), len(known))
 
 

@@ -20,6 +20,7 @@ from rotator.core.holds import (
     missing_account_hold,
     one_account_hold,
     pace_hold,
+    window_hold,
 )
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
@@ -59,8 +60,9 @@ def stage(facts: Facts) -> Decision | None:
 def _rotate(facts: Facts, request: Request) -> Decision:
     # Where devices are out, a rotation is tried all the same.
     hold = None if is_refused(facts.state) else evidence_hold(facts, request)
-    kept = kept_hold(facts) if facts.state.request is None else None
-    hold = hold or _idle_hold(facts, request) or _window_hold(facts) or kept
+    hold = hold or _idle_hold(facts, request)
+    if facts.state.request is None:  # requests do not wait
+        hold = hold or window_hold(facts) or kept_hold(facts)
     return hold or _ROTATE[facts.target.strategy](facts, request)
 
 
@@ -126,7 +128,7 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
     idle = _idle(facts)
-    if isinstance(idle, LookUp):
+    if isinstance(idle, LookUp | Drop):
         return None
     published, entry = facts.state.published, ledger_entry_of(facts.state, idle)
     if published is not None and is_same_credential(idle, published):
@@ -152,17 +154,6 @@ def _both_in_use_hold(facts: Facts, published: Credential) -> Hold | None:
     message = f"devices may still use {published.username}, and {facts.consumer.username} is handed out now"
     remedy = f"it can be taken up at once: rotator adopt {facts.target.name}"
     return Hold(HoldReason.IDLE_IN_OVERLAP, f"{message}; {remedy}", until and facts.now + (until - now))
-
-
-def _window_hold(facts: Facts) -> Hold | None:
-    """Holds a scheduled rotation until the window opens. Requests do not wait."""
-    window, clocks = facts.target.policy.window, facts.clocks
-    if facts.state.request is not None or window is None:
-        return None
-    if window.contains(clocks.earliest) and window.contains(clocks.latest):
-        return None
-    opening = window.next_opening(clocks.latest)
-    return Hold(HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", opening)
 
 
 def _replace(facts: Facts, request: Request) -> Decision:
@@ -198,7 +189,7 @@ def _in_place(facts: Facts, request: Request) -> Decision:
 
 def _alternating(facts: Facts, request: Request) -> Decision:
     idle = _idle(facts)
-    if isinstance(idle, LookUp):
+    if isinstance(idle, LookUp | Drop):
         return idle
     held = one_account_hold(facts, idle)
     if held is not None:
@@ -288,7 +279,7 @@ def _configured(facts: Facts) -> str:
     return next((name for name in facts.target.usernames if is_same_name(name, handed_out)), facts.target.usernames[0])
 
 
-def _idle(facts: Facts) -> Credential | LookUp:
+def _idle(facts: Facts) -> Credential | LookUp | Drop:
     first, second = facts.target.usernames
     published, in_use = facts.state.published, _standing_in_use(facts)
     used = published.username if published else _configured(facts)
@@ -303,7 +294,24 @@ def _idle(facts: Facts) -> Credential | LookUp:
     matches = facts.lookups.get(lookup_key(wanted))
     if matches is None:
         return LookUp(wanted)
-    return _without_password(matches[0]) if matches else wanted
+    return _without_password(matches[0]) if matches else _to_be_created(facts, wanted)
+
+
+def _to_be_created(facts: Facts, wanted: Credential) -> Credential | LookUp | Drop:
+    """Returns `wanted` in lower case: a provider may keep it so, and then a lost create would never be recognised."""
+    made = replace(wanted, username=wanted.username.lower())
+    if made == wanted:
+        return wanted
+    matches = facts.lookups.get(lookup_key(made))
+    if not matches:
+        return LookUp(made) if matches is None else made
+    ours = (facts.state.standby, *(entry.credential for entry in facts.state.ledger))
+    if any(one is not None and is_same_credential(one, matches[0]) for one in ours):
+        return _without_password(matches[0])
+    message = (
+        f"{made.account} has {made.username!r}, and no {wanted.username!r}: configure it in the letters used there"
+    )
+    return Drop(f"{message}, or choose another username")
 
 
 def _without_password(credential: Credential) -> Credential:

@@ -15,7 +15,7 @@ from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
 from rotator.engine import Look, Outcome
 from rotator.observe.fleet import LOOKED_AT_WITHIN
-from rotator.observe.logs import log_run
+from rotator.observe.logs import log_blocked, log_run
 from rotator.observe.ordering import Order, sort_key
 from rotator.observe.status import StatusPage, Surroundings, status_document, summary
 from rotator.observe.status_query import PAGE, StatusQuery
@@ -47,8 +47,10 @@ class Snapshot:
                     self._find_orphans(state, self._components)
 
     def update_look(self, target: Target, look: Look) -> None:
-        """Stores a look that has ended."""
+        """Stores a look that has ended, and logs what it tried. That a target waits was logged when the try failed."""
+        before = self._fleet.get(target.name)
         self._fleet.held(target.name, look.hold, look.freezes)
+        log_blocked(target.name, before.hold if before is not None else None, look.hold)
         attempt = look.state.attempt if look.state else None
         published = look.state.published if look.state else None
         log_run(
@@ -59,7 +61,7 @@ class Snapshot:
             credential=published.id if published else None,
             seconds=look.seconds,
             next_look=look.next_look,
-            error=look.message if look.outcome in _FAILED else "",
+            error=look.message if look.outcome in _FAILED and (look.steps or look.hold is None) else "",
         )
 
     def keep_only(self, names: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, drift, ends, moves
+from rotator.core import advance, attempt_ends, drift, ends, hooks, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
@@ -57,7 +57,8 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             made_at = session.clocks().latest
             credential = replace(credential, username=username, password=password, made_at=made_at)
     caller.intend(AuditVerb.STAGE, session.target, credential, **action.request.origin.facts)
-    session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.shared_now()))
+    opened = advance.after_stage(session.state, action, attempt_id, credential, caller.shared_now())
+    session.write_claimed(hooks.due_before_rotation(opened, session.target.policy))
     record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
 
@@ -238,7 +239,7 @@ def close(caller: ProviderCaller, session: Session) -> None:
     if replaced and replaced.capabilities.expires:
         closed = replace(closed, claim=state.claim)  # the provider is told the predecessor's end at once
     tries = caller.tries_ended(attempt.staged.account)
-    session.write(ends.after_replacing(closed, attempt, now, tries=tries))
+    session.write(ends.after_replacing(closed, attempt, caller.shared_now(), tries=tries))
     facts = attempt.origin.facts | {"proof": attempt.proof} | _predecessor(attempt.predecessor)
     nothing = "compromised, but nothing was there to be ended" if attempt.compromised else ""
     detail = nothing if attempt.predecessor is None else ""

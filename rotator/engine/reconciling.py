@@ -1,14 +1,16 @@
-"""Reads the documents of all targets and the listing of an account, and compares them. It changes nothing."""
+"""Reads the documents of all targets and the listing of an account, and compares them; no target is changed."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rotator.core.answers import Answer, Done, Retry, Wait
 from rotator.core.discrepancies import AccountListing, DiscrepancyKind, Reason, TargetDocuments
+from rotator.core.evidence import FoundCredentials
 from rotator.core.left_over import left_over
 from rotator.core.model import Strategy, Target, TargetState
 from rotator.core.reconciliation import Reconciliation, compare
 from rotator.core.selection import ListedCredential, Selection
+from rotator.engine.conflicts import repeat_on_conflict
 from rotator.engine.former_names import FormerNames
 from rotator.engine.presence import Presence
 from rotator.engine.provider_caller import message_of
@@ -35,7 +37,7 @@ class _ReadDocuments:
 
 
 class Reconciler:
-    """Compares accounts with the documents. `read_documents` first, then `reconcile` for each listing."""
+    """Compares accounts with the documents: `read_documents` first, then `reconcile` for each listing."""
 
     def __init__(
         self,
@@ -109,6 +111,29 @@ class Reconciler:
         self.read_documents([*new, *self._concerned(accounts, first)])
         problem = "" if isinstance(answer, Done) else message_of(answer)
         return ReconciledAccount(accounts, self._compared(listing), problem, tuple(self._documents.unread))
+
+    def keep(self, found: ReconciledAccount, retired: int = 0) -> None:
+        """Keeps how much was found of each kind in Vault, where daemons read it for their metrics. Raises StoreError.
+
+        What is not certain, or found while a check works on the account's document, is not kept.
+
+        Args:
+            retired: how many of the orphans are being retired.
+        """
+        if found.problem or found.unread:
+            return
+        key, counts = self._listings[found.accounts[0]], dict(found.result.counts)
+        counts[DiscrepancyKind.ORPHANED] -= retired
+        kept = tuple(FoundCredentials(kind, number) for kind, number in counts.items())
+
+        def write() -> None:
+            known = self._store.read_evidence(key)
+            if known.holder not in self._presence.living():
+                now = self._store.now() or self._clock.now()
+                changed = replace(known, version=known.version + 1, reconciled_at=now, reconciled=kept)
+                self._store.write_evidence(key, changed)
+
+        repeat_on_conflict(write, self._clock)
 
     def _list(
         self, provider: Provider, entries: dict[str, ListedCredential], reading: Callable[[str], None]

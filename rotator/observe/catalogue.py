@@ -224,6 +224,12 @@ METRICS = (
         f"Replaced credentials whose disabling or deletion is more than {GRACE.seconds // 60} minutes overdue.",
     ),
     Described(
+        "rotator_hooks_failing",
+        "gauge",
+        _TARGET,
+        "Hooks that follow a rotation or a retirement, and whose last run failed. One that precedes blocks the target.",
+    ),
+    Described(
         "rotator_ended_still_accepted",
         "gauge",
         _TARGET,
@@ -270,6 +276,19 @@ METRICS = (
         ("account",),
         "Credentials that a check of the account works on, or has left behind: made by it, or with a password that it "
         "set.",
+    ),
+    Described(
+        "rotator_account_credentials",
+        "gauge",
+        ("account", "finding"),
+        "What the last `rotator reconcile` of the account found: foreign, orphaned, missing, changed, duplicate, "
+        "never_rotated. Daemons read it in Vault, and list nothing for it. Accounts with one listing have the same.",
+    ),
+    Described(
+        "rotator_account_reconciled_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When that was: the last time that the whole listing was compared with the documents.",
     ),
     Described(
         "rotator_account_key_made_timestamp_seconds",

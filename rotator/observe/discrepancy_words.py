@@ -17,7 +17,7 @@ _RETIRE = (
     f"rotator reconcile {{account}} --repair orphaned retires it if the audit shows that it is ours; else, {_UNUSED}"
 )
 _SAID = {
-    Reason.UNNAMED: _Said("no document names it", "if devices use it: add a target for it"),
+    Reason.UNNAMED: _Said("no document names it", "if devices use it: rotator import {account} --from listing"),
     Reason.REPLACED_NAME: _Said("{target} is configured with this username, and uses another by now", _UNUSED),
     Reason.BY_ATTEMPT: _Said("its name carries an attempt of rotator, and no document names it", _RETIRE),
     Reason.BY_NAME: _Said("it is named as those that are made for {target}, and no document names it", _RETIRE),

@@ -91,6 +91,19 @@ def of_checks(checks: Mapping[str, AccountEvidence]) -> Iterator[Metric]:
     yield gauge("rotator_account_scratch_credentials", left)
 
 
+def of_reconciliations(known: Mapping[str, AccountEvidence]) -> Iterator[Metric]:
+    """Yields what the last reconciliation found, by the account's name in the configuration."""
+    of_account = ((account, found) for account, evidence in known.items() for found in evidence.reconciled)
+    counts: Samples = [((account, found.kind.value), float(found.number)) for account, found in of_account]
+    yield gauge("rotator_account_credentials", counts)
+    moments: Samples = [
+        ((account,), evidence.reconciled_at.timestamp())
+        for account, evidence in known.items()
+        if evidence.reconciled_at is not None
+    ]
+    yield gauge("rotator_account_reconciled_timestamp_seconds", moments)
+
+
 def _word(shown: Shown) -> str:
     return shown.value.replace(" ", "_")
 

@@ -21,7 +21,17 @@ from rotator.core.clocks import Clocks
 from rotator.core.evidence import AccountEvidence
 from rotator.core.left_over import Orphan, OrphanKind
 from rotator.observe.audit import AuditStatus
-from rotator.observe.families import DESCRIBED, counter, gauge, of_checks, of_fleet, of_keys, of_selections, of_targets
+from rotator.observe.families import (
+    DESCRIBED,
+    counter,
+    gauge,
+    of_checks,
+    of_fleet,
+    of_keys,
+    of_reconciliations,
+    of_selections,
+    of_targets,
+)
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.selections import SelectionFigures
 from rotator.ports import Clock
@@ -166,7 +176,7 @@ class Metrics:
         self._selections = figures
 
     def follow_checks(self, known: Callable[[], Mapping[str, AccountEvidence]]) -> None:
-        """Asks for what checks have shown of each account at each scrape."""
+        """Asks for what checks and reconciliations have shown of each account at each scrape."""
         self._checks = known
 
     def render(self) -> bytes:
@@ -205,7 +215,9 @@ class Metrics:
         for name, value in simple.items():
             yield gauge(name, [((), value)])
         yield from of_selections(self._selections())
-        yield from of_checks(self._checks())
+        checks = self._checks()
+        yield from of_checks(checks)
+        yield from of_reconciliations(checks)
         yield from of_keys(self._keys())
         paces = self._paces()
         yield gauge("rotator_account_held_seconds", [((name,), held) for name, (held, _) in paces.items()])

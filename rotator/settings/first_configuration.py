@@ -20,6 +20,7 @@ from rotator.settings.document import YamlDocument, parse
 from rotator.settings.explain import findings
 from rotator.settings.models import Settings
 from rotator.settings.problems import Loc
+from rotator.settings.schema import field_texts
 from rotator.settings.vault import VaultAuth
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
@@ -145,11 +146,16 @@ def _questions(section: type[Section]) -> list[KeyQuestion]:
     secrets = [key for key, field in fields.items() if _refers(field.annotation)]
     if not set(asked) & set(secrets):  # an AppRole needs one of two
         asked += secrets[:1]
-    return [_question(key, field, is_secret=key in secrets) for key, field in fields.items() if key in asked]
+    texts = field_texts(section)
+    return [
+        _question(key, field, _sentence(texts[key]), is_secret=key in secrets)
+        for key, field in fields.items()
+        if key in asked
+    ]
 
 
-def _question(key: str, field: FieldInfo, *, is_secret: bool) -> KeyQuestion:
-    about, example = _sentence(field.description or ""), str((field.examples or [""])[0])
+def _question(key: str, field: FieldInfo, about: str, *, is_secret: bool) -> KeyQuestion:
+    example = str((field.examples or [""])[0])
     if is_secret:  # its example is `{env: NAME}`
         return KeyQuestion(key, about, example.strip("{}").replace(": ", ":"), is_secret=True)
     if field.annotation is Path:

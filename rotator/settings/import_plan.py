@@ -42,8 +42,14 @@ class ImportRow:
     password: Secret | None = field(default=None, repr=False)
     has_document: bool = False  # the consumer document is there, and names it
     verdict: RowVerdict = RowVerdict.NEW
-    why: str = ""  # there is a conflict, or under which name it is configured
+    why: str = ""  # there is a conflict
     remedy: str = ""
+    configured_as: str = ""  # another name, under which it is configured already
+
+    @property
+    def name(self) -> str:
+        """The name of its target in the configuration."""
+        return self.configured_as or self.target.name
 
     @property
     def place(self) -> str:
@@ -148,8 +154,8 @@ class _TakenNames:
             row.verdict = RowVerdict.CONFIGURED
             if there.path != target.path:
                 row.conflicts(f"it is configured with the path {there.path}", "change one of the two")
-        elif owner in self._configured and not row.is_named:
-            row.verdict, row.why = RowVerdict.CONFIGURED, f"as {owner}"
+        elif owner is not None and owner in self._configured and not row.is_named:
+            row.verdict, row.configured_as = RowVerdict.CONFIGURED, owner
         elif owner is not None:
             row.conflicts(f"{self._names[owner]} has this username", "keep one of the two")
         elif target.name in self._names:

@@ -45,11 +45,18 @@ class _Generator(GenerateJsonSchema):
 
 
 def _described(generated: JsonSchemaValue, section: type) -> JsonSchemaValue:
-    for parent in section.__mro__:
-        for name, described in _texts(parent).items():
-            if name in generated["properties"]:
-                generated["properties"][name].setdefault("description", described)
+    for name, described in field_texts(section).items():
+        if name in generated["properties"]:
+            generated["properties"][name].setdefault("description", described)
     return generated
+
+
+def field_texts(section: type) -> dict[str, str]:
+    """Returns the text below each field of a section, its own and those of its bases, read from the source."""
+    texts: dict[str, str] = {}
+    for parent in reversed(section.__mro__):
+        texts |= _texts(parent)
+    return texts
 
 
 def _texts(section: type) -> dict[str, str]:

@@ -120,6 +120,8 @@ class SimulatedAccount:
         self._bindings: dict[str, dict[str, Binding]] = {}
         self.lets_in: Callable[[SimulatedCredential, Propagation], bool] = lambda _, __: True
         """Whether the SIP side lets an enabled credential in; a provider may ask for more than that."""
+        self.folds_case = False
+        """True: usernames are kept in lower case, and asked for in any. No page of a provider says so."""
 
     def create(
         self,
@@ -131,6 +133,7 @@ class SimulatedAccount:
         identity: str | None = None,
     ) -> SimulatedCredential:
         """Adds an enabled credential, under a random id unless `identity` gives one. Raises UsernameTaken."""
+        username = self.folded(username)
         with self._lock:
             if any(other.username == username for other in self.credentials(kind)):
                 raise UsernameTaken(username)
@@ -172,10 +175,15 @@ class SimulatedAccount:
 
     def by_username(self, username: str) -> SimulatedCredential:
         """Returns the credential with this username, of any kind. Raises NotFound."""
+        username = self.folded(username)
         for credential in self.credentials():
             if credential.username == username:
                 return credential
         raise NotFound(username)
+
+    def folded(self, username: str) -> str:
+        """Returns a username as this account keeps it."""
+        return username.lower() if self.folds_case else username
 
     def update(
         self,
@@ -271,6 +279,7 @@ class SimulatedAccount:
 
     def login_state(self, username: str, propagation: Propagation = Propagation()) -> LoginState:
         """Returns the passwords that the SIP side accepts for a username now."""
+        username = self.folded(username)
         with self._lock:
             valid = self._periods.valid(username, old=propagation.old, new=propagation.new)
             same_name = [one for one in self._credentials.values() if one.username == username]
@@ -290,7 +299,7 @@ class SimulatedAccount:
     def bind(self, username: str, contact: str, seconds: float, agent: str) -> None:
         """Registers a contact for `seconds`; 0 removes it."""
         with self._lock:
-            bindings = self._bindings.setdefault(username, {})
+            bindings = self._bindings.setdefault(self.folded(username), {})
             bindings.pop(contact, None)
             if seconds > 0:
                 bindings[contact] = Binding(contact, self._clock.monotonic() + seconds, agent)
@@ -299,7 +308,7 @@ class SimulatedAccount:
         """Returns the contacts registered now."""
         with self._lock:
             now = self._clock.monotonic()
-            return tuple(one for one in self._bindings.get(username, {}).values() if one.until > now)
+            return tuple(one for one in self._bindings.get(self.folded(username), {}).values() if one.until > now)
 
     def _record(self, event: CredentialEvent, credential: SimulatedCredential) -> None:
         name = str(credential.extra.get("name") or "")

@@ -174,11 +174,15 @@ class FleetAccount:
         """True if whoever logs in with these is let in once every change has propagated."""
         if username is None or password is None:
             return False
-        now = self.clock.now()
+        now, username = self.clock.now(), self.folded(username)
         for identity, stored in self.stored.items():
             if stored.username == username and stored.enabled and stored.password == password:
                 return identity not in self.ends or self.ends[identity] > now
         return False
+
+    def folded(self, username: str) -> str:
+        """Returns a username as the provider keeps it."""
+        return self.provider.account.folded(username)
 
     # -- what people do here
 

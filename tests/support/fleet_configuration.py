@@ -5,6 +5,7 @@ from random import Random
 
 from fleet_people import asked
 from fleet_processes import POLICIES
+from fleet_targets import half_interval
 from fleet_world import FleetWorld
 from simulated_accounts import STANDING
 
@@ -20,7 +21,7 @@ def policy_changed(world: FleetWorld, name: str, rng: Random) -> str | None:
     if name not in world.targets:
         return None
     policy, watched = rng.choice(POLICIES), world.judge.targets[name]
-    watched.interval = min(watched.interval, policy.schedule.longest / 2)
+    watched.interval = min(watched.interval, half_interval(policy))
     world.change_target(name, policy=policy)
     _read_by_one(world, rng)
     return f"{name} gets {policy.name}"
@@ -87,7 +88,7 @@ def account_moved(world: FleetWorld, name: str, rng: Random) -> str | None:
     other = None if target is None else twin(world, target.account)
     if target is None or other is None:
         return None
-    _make_missing(world, name, other, target.usernames)
+    _make_missing(world, name, other, target.usernames[:1] if target.new else target.usernames)
     world.change_target(name, account=other)
     _read_by_one(world, rng)
     return f"{name} moves to {other}; {asked(world, name, 'rotate')}"
@@ -104,7 +105,7 @@ def strategy_changed(world: FleetWorld, name: str, rng: Random) -> str | None:
     usernames = (*first, f"{first[0]}b") if strategy is Strategy.ALTERNATING else first
     _make_missing(world, name, target.account, usernames)
     world.judge.targets[name].allowance += 1  # an attempt of the other strategy ends, and its request is renewed
-    world.change_target(name, strategy=strategy, usernames=usernames)
+    world.change_target(name, strategy=strategy, usernames=usernames, new=False)
     _read_by_one(world, rng)
     return f"{name} is {strategy.value} now"
 

@@ -36,6 +36,12 @@ class Weight:
 
     happening: Happening
     times: float
+    regular: bool = False  # it comes at about the same intervals
+
+    def pause(self, rng: Random, targets: int) -> timedelta:
+        """Returns how long it takes until it happens again in a fleet of so many."""
+        mean = YEAR / self.times * (100 / targets)
+        return mean * (rng.uniform(0.5, 1.5) if self.regular else rng.expovariate(1.0))
 
 
 _BY_PEOPLE = (
@@ -49,7 +55,7 @@ _BY_PEOPLE = (
     Weight(people.credential_disabled, 8),
     Weight(people.password_set, 8),
     Weight(people.credential_created_again, 4),
-    Weight(operator.operator_attends, 26),
+    Weight(operator.operator_attends, 26, regular=True),
     Weight(people.document_rolled_back, 6),
     Weight(people.document_edited, 4),
     Weight(people.document_deleted, 3),
@@ -88,7 +94,8 @@ _BY_ITSELF = (
 )
 # Last, so that what is drawn of all others stays as it was.
 _FREEZES = (Weight(freezes.paused, 8), Weight(freezes.resumed, 5))
-EVENTS: Mapping[str, Weight] = {one.happening.__name__: one for one in _BY_PEOPLE + _BY_ITSELF + _FREEZES}
+_LETTERS = (Weight(people.document_respelt, 3),)
+EVENTS: Mapping[str, Weight] = {one.happening.__name__: one for one in _BY_PEOPLE + _BY_ITSELF + _FREEZES + _LETTERS}
 
 
 def draw_events(seed: int, years: float, targets: list[str]) -> list[FleetEvent]:
@@ -96,11 +103,10 @@ def draw_events(seed: int, years: float, targets: list[str]) -> list[FleetEvent]
     drawn: list[FleetEvent] = []
     for kind, weight in EVENTS.items():
         rng = Random(f"{seed} {kind}")
-        pause = YEAR / weight.times * (100 / len(targets))
-        after = pause * rng.expovariate(1.0)
+        after = weight.pause(rng, len(targets))
         while after < years * YEAR:
             drawn.append(FleetEvent(after, kind, rng.choice(targets), f"{seed} {kind} {len(drawn)}"))
-            after += pause * rng.expovariate(1.0)
+            after += weight.pause(rng, len(targets))
     return sorted(drawn, key=lambda event: (event.after, event.kind))
 
 
@@ -113,5 +119,5 @@ def apply_event(world: FleetWorld, event: FleetEvent) -> None:
     world.note(watched.name, f"[{event.kind}] {done}")
     world.judge.settle(watched, by_us=False)
     world.judge.raise_broken()
-    if EVENTS[event.kind] in _BY_PEOPLE:
+    if EVENTS[event.kind] in (*_BY_PEOPLE, *_LETTERS):
         world.wake(watched.name)

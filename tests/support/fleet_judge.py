@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine_harness import DAY
-from fleet_accounts import CredentialChange
+from fleet_accounts import CredentialChange, FleetAccount
 from fleet_duties import Neglected, neglected_by_look, neglected_while_refused
 from fleet_freezes import holds_changes, neglected_pauses
-from fleet_targets import HandedOut, JudgedTarget, KeyAtProvider, located
+from fleet_targets import HandedOut, JudgedTarget, KeyAtProvider, half_interval, located
 from invariants import OwedOverlap, denotes, is_in_ledger, may_be_set, names_credential, shown_refused
 from simulated_accounts import StoredCredential
 
@@ -69,7 +69,7 @@ class FleetJudge:
     def begin(self, target: Target, usernames: tuple[str, ...]) -> None:
         """A target is configured, and its credentials are there."""
         watched = JudgedTarget(
-            [target.name], {target.account}, [target.path], target.policy.schedule.longest / 2, allowance=1
+            [target.name], {target.account}, [target.path], half_interval(target.policy), allowance=1
         )
         self.fleet.append(watched)
         self.targets[target.name] = self.by_path[target.path] = watched
@@ -149,7 +149,7 @@ class FleetJudge:
             self._break("unnamed", watched.name, f"{what}: no ledger names it")
         if set_anew and not may_be_set(state, key, before):
             self._break("unnamed", watched.name, f"{what}: no document names it")
-        if (ended or told) and self._is_handed_out(watched, before):
+        if (ended or told) and self._is_handed_out(watched, self.world.accounts[key[0]], before):
             self._break("handed out", watched.name, f"{what}: the consumer document hands it out")
         at = change.ends if told and change.ends is not None else now
         if ended or told or set_anew:
@@ -159,9 +159,9 @@ class FleetJudge:
         if ended and before.enabled:
             self._judge_last(watched, before, what)
 
-    def _is_handed_out(self, watched: JudgedTarget, stored: StoredCredential) -> bool:
-        pair = (stored.username, stored.password)
-        return any((one.username, one.password) == pair for one in self._documents(watched))
+    def _is_handed_out(self, watched: JudgedTarget, home: FleetAccount, stored: StoredCredential) -> bool:
+        pairs = ((home.folded(one.username or ""), one.password) for one in self._documents(watched))
+        return (stored.username, stored.password) in pairs
 
     def _judge_overlap(self, watched: JudgedTarget, before: StoredCredential, at: datetime, what: str) -> None:
         owed, attempt = watched.owed.get(before.username), self.state(watched).attempt
@@ -320,14 +320,17 @@ class FleetJudge:
             stored = self.world.accounts[key[0]].stored.get(key[1])
             if stored is None or key in watched.made_by_people or names_credential(state, key, stored):
                 continue
+            if not stored.enabled and watched.is_standing(stored.username):
+                continue  # nobody deletes one of a pair: its target may come back to the account
             self._break("orphan", watched.name, f"no document names {stored.username} at {key[0]}")
 
     def published_key(self, watched: JudgedTarget) -> KeyAtProvider | None:
         """Where what is handed out stands at a provider."""
         handed = watched.handed
         for account, identity in watched.keys:
-            stored = self.world.accounts[account].stored.get(identity)
-            if stored is not None and handed is not None and stored.username == handed.username:
+            home = self.world.accounts[account]
+            stored = home.stored.get(identity)
+            if stored is not None and handed is not None and stored.username == home.folded(handed.username or ""):
                 return account, identity
         return None
 

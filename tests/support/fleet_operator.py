@@ -145,6 +145,8 @@ def _follow_forgetting(world: FleetWorld, watched: JudgedTarget, lost: list[str]
         stored = world.accounts[key[0]].stored.get(key[1])
         if key[0] in lost and (stored is None or not names_credential((state,), key, stored)):
             del watched.keys[key]
+            given_up = stored and (stored.username, stored.password)  # it stays accepted, as the operator was told
+            watched.compromised = [one for one in watched.compromised if one[:2] != given_up]
     held = {account for account, _ in watched.keys} | {world.judge.published_account(watched)}
     for account in set(lost) - held:
         if not any(world.accounts[account].accepts(one.username, one.password) for one in watched.in_use):

@@ -115,7 +115,7 @@ def credential_created_again(world: FleetWorld, name: str, rng: Random) -> str |
         return None
     watched, username = _by_person(world, name), account.stored[key[1]].username
     account.person_changes(key[1], delete=True)
-    account.person_creates(username, _typed(rng))
+    account.person_creates(username.upper() if account.provider.account.folds_case else username, _typed(rng))
     for identity, stored in account.stored.items():
         if stored.username == username:
             world.judge.own(watched, (key[0], identity), by_people=True)
@@ -167,6 +167,12 @@ def document_rolled_back(world: FleetWorld, name: str, rng: Random) -> str | Non
 def document_edited(world: FleetWorld, name: str, rng: Random) -> str | None:
     done = world.store.person_edits(_path(world, name), _typed(rng))
     return _wrote(world, name, "edits the consumer document") if done else None
+
+
+def document_respelt(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """In capitals, which some providers take for the same username."""
+    done = world.store.person_respells(_path(world, name))
+    return _wrote(world, name, "writes the username in the consumer document in capitals") if done else None
 
 
 def document_deleted(world: FleetWorld, name: str, rng: Random) -> str | None:

@@ -23,8 +23,10 @@ _NIGHT = Window("0 2 * * *", timedelta(hours=4), "Europe/Berlin")
 _PLAIN = (
     Policy("quarterly", Every(90 * DAY), None, DAY, 7 * DAY, PasswordRules()),
     Policy("at night", Every(90 * DAY), _NIGHT, 2 * DAY, 7 * DAY, PasswordRules()),
-    Policy("often", Every(60 * DAY), None, DAY, 14 * DAY, PasswordRules()),
+    Policy("monthly", Every(30 * DAY), None, DAY, 14 * DAY, PasswordRules()),
     Policy("by date", Cron("0 3 1 */3 *", "Europe/Berlin"), None, DAY, 7 * DAY, PasswordRules()),
+    Policy("half-yearly", Every(180 * DAY), _NIGHT, 7 * DAY, 30 * DAY, PasswordRules()),
+    Policy("yearly", Every(365 * DAY), None, DAY, 7 * DAY, PasswordRules()),
 )
 # Rarer than by default: each verification costs a proof, and a year of them would cost more than all rotations.
 VERIFIED_EVERY = 45 * DAY

@@ -8,11 +8,13 @@ from invariants import OwedOverlap
 
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.left_over import is_empty
-from rotator.core.model import Credential, Ended, TargetState
+from rotator.core.model import Credential, Ended, Policy, TargetState
+from rotator.core.schedule import Cron
 from rotator.core.secret import Secret
 from rotator.engine import Look
 from rotator.ports import Versioned
 
+_UNEVEN = timedelta(days=2)  # half of the difference of two quarters, and the hour of summer time
 KeyAtProvider = tuple[str, str]  # the account's name, and the credential's id
 
 
@@ -39,6 +41,12 @@ def located(state: TargetState, accounts: Mapping[str, str]) -> TargetState:
     ledger = tuple(replace(entry, credential=at_home(entry.credential) or entry.credential) for entry in state.ledger)
     published, standby = at_home(state.published), at_home(state.standby)
     return replace(state, published=published, standby=standby, attempt=attempt, ledger=ledger)
+
+
+def half_interval(policy: Policy) -> timedelta:
+    """Returns how long after a rotation there must be none by schedule. Quarters and months are not all as long."""
+    half = policy.schedule.longest / 2
+    return half - _UNEVEN if isinstance(policy.schedule, Cron) else half
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,10 @@ class JudgedTarget:
     def name(self) -> str:
         """As the configuration has it, or had it last."""
         return self.names[-1]
+
+    def is_standing(self, username: str) -> bool:
+        """True for a username of its pair, under whatever name it had."""
+        return any(username in (name, f"{name}b") for name in self.names)
 
     @property
     def handed(self) -> HandedOut | None:

@@ -72,6 +72,15 @@ class FleetStore(StandbyStore):
         self.consumers[path] = replace(current, version=current.version + 1, password=password)
         return True
 
+    def person_respells(self, path: str) -> bool:
+        """Somebody writes the username in capitals."""
+        current = self.consumers.get(path)
+        if current is None or not current.exists or current.username is None:
+            return False
+        self._keep(path)
+        self.consumers[path] = replace(current, version=current.version + 1, username=current.username.upper())
+        return True
+
     def person_deletes(self, key: str) -> bool:
         """Somebody deletes the latest version of a document (`vault kv delete`)."""
         if key not in self.states and key not in self.consumers:

@@ -35,6 +35,8 @@ from rotator_simulator.account import Propagation
 SWEEP = 60 * DAY  # every process looks at every target this often, whatever the last look said
 _SWEEP_WITH_WRONG_CLOCKS = 30 * DAY
 _TAKE_OVER = timedelta(seconds=20)  # from the end of a process until another one does its work
+_FOLDS_CASE = 0.3  # of the accounts: usernames are kept in lower case
+_NEW_PAIRS = 0.5  # of those that alternate: the second username is not there yet
 _STRAYS = 0.1  # of the looks, done by a process that the target does not belong to
 _OPEN = timedelta(minutes=10)  # until the next look at a target on which something is under way
 T = TypeVar("T")
@@ -73,6 +75,7 @@ class FleetWorld:
         self.looks = 0
         self.acting: tuple[FleetProcess | None, Target] | None = None  # who works on what; None: a command
         self._holders = count(1)
+        self._applied: dict[str, str] = {}  # by target, the last attempt of which something was put into force
         self.agenda = Agenda()
         self.accounts = {name: self._account(name, rng) for name in ACCOUNTS}
         self.identities = {  # the name of each account by how its provider knows it
@@ -95,6 +98,7 @@ class FleetWorld:
     def _account(self, name: str, rng: Random) -> FleetAccount:
         made = fleet_account(name, self.clock, rng, self._changed)
         made.provider.points = self.points
+        made.provider.account.folds_case = Random(f"{self.seed} {name} letters").random() < _FOLDS_CASE
         return made
 
     def _changed(self, change: CredentialChange) -> None:
@@ -103,13 +107,19 @@ class FleetWorld:
     def _add_target(self, name: str, account: str, rng: Random) -> None:
         home = self.accounts[account]
         strategy = rng.choice(home.strategies)
-        usernames: tuple[str, ...] = (name, f"{name}b") if strategy is Strategy.ALTERNATING else (name,)
+        is_pair = strategy is Strategy.ALTERNATING
+        usernames: tuple[str, ...] = (name, f"{name}b") if is_pair else (name,)
+        new = is_pair and Random(f"{self.seed} {name} letters").random() < _NEW_PAIRS
+        if new:
+            usernames = name, f"{name}B"  # rotator creates it, in whatever letters the provider keeps it
         if home.provider.kind == "telnyx":
             usernames = ()
-        for username in usernames:
+        there = usernames[:1] if new else usernames
+        for username in there:
             home.person_creates(username, STANDING)
-        self.targets[name] = Target(name, account, strategy, usernames, f"sip/{name}", rng.choice(self._policies))
-        self.judge.begin(self.targets[name], usernames)
+        policy = rng.choice(self._policies)
+        self.targets[name] = Target(name, account, strategy, usernames, f"sip/{name}", policy, new=new)
+        self.judge.begin(self.targets[name], there)
 
     # -- processes
 
@@ -230,8 +240,7 @@ class FleetWorld:
         process, name, now = self.processes[number], look.target, self.clock.now()
         if look.steps:
             self.note(name, f"{process.name}: {' '.join(look.steps)}: {look.outcome.value}; {look.message}")
-        attempt = look.state.attempt if look.state is not None else None
-        is_applied = Step.APPLY in look.steps and attempt is not None and attempt.phase is Phase.APPLIED
+        is_applied = self._is_applied_first(look)
         wrong = process.clock.offset or self.store.ahead
         sweep = now + (_SWEEP_WITH_WRONG_CLOCKS if wrong else SWEEP) * (0.75 + 0.5 * self.luck.random())
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
@@ -246,6 +255,14 @@ class FleetWorld:
         if look.outcome is Outcome.VAULT and self.store.unavailable_until is not None:
             following = max(following, self.store.unavailable_until + timedelta(seconds=60 * self.luck.random()))
         self._divide(number, name, following, sweep)
+
+    def _is_applied_first(self, look: Look) -> bool:
+        """True if something new was put into force; what is put into force again and again is in vain."""
+        attempt = look.state.attempt if look.state is not None else None
+        if Step.APPLY not in look.steps or attempt is None or attempt.phase is not Phase.APPLIED:
+            return False
+        before, self._applied[look.target] = self._applied.get(look.target), attempt.id
+        return before != attempt.id
 
     def _divide(self, number: int, name: str, following: datetime, sweep: datetime) -> None:
         """What is due is done by the process to which the target belongs, now and then by another; each sweeps.

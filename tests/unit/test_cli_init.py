@@ -183,6 +183,7 @@ def test_at_a_terminal_it_asks_and_asks_again_after_a_wrong_answer(tmp_path):
         ("The username at the provider", "officephone01"),
         ("The target's name", ""),
         ("Its document in Vault", "sip/office"),
+        ("A folder for files of further targets", ""),
         ("Vault's address", "ftp://vault"),
         ("Vault's address", "https://vault:8200"),
         ("The login to Vault [token_file]", ""),

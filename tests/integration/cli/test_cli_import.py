@@ -71,6 +71,11 @@ def test_what_the_account_lists_becomes_targets(fleet, run_command, tmp_path):
         "json",
     )
     assert results(again) == {"reception": ("new", "")}
+    made = private(tmp_path / "made.csv", f"username\n{fleet.state('office').published.username}\n")
+    owned = run_command(
+        "import", "vobiz", "--from", made, "--path", "sip/{name}", "--strategy", "replace", "-o", "json"
+    )
+    assert [row["result"] for row in owned.json["rows"]] == ["conflict"]
 
 
 def test_a_list_with_passwords_is_adopted_and_again_changes_nothing(fleet, run_command, tmp_path):
@@ -132,6 +137,7 @@ def test_conflicts_with_the_account_and_with_vault_are_shown_and_nothing_is_writ
     assert found["agent0"] == ("new", "")
     assert found["agent1"] == ("conflict", "sip/agent1 has a document that names somebody")
     assert found["agent2"] == ("new", "")
+    assert "of 1 the document is in Vault already" in run_command(*words, "--skip-conflicts", "--dry-run").err
     assert found["agent9"] == ("conflict", "vobiz has no credential with this username")
     assert found["fresh"] == ("new", "")
     assert found["odd"][1] == "there is no policy with this name"
@@ -141,7 +147,7 @@ def test_conflicts_with_the_account_and_with_vault_are_shown_and_nothing_is_writ
     done = run_command(*words, "--skip-conflicts", "--adopt", "--yes", "-o", "json")
     assert done.code == 1, done.err
     adopted = {each["name"]: each["result"] for each in done.json["adopted"]}
-    assert adopted == {"agent0": "failed", "agent2": "adopted", "fresh": "failed", "office": "failed"}
+    assert adopted == {"agent0": "failed", "agent2": "adopted", "office": "failed"}
     assert "wrong-password" not in done.out + done.err
     assert fleet.state("agent0").published is None
     rows[0]["password"] = PASSWORD
@@ -214,3 +220,21 @@ def test_a_first_configuration_rotates(environment, run_command, tmp_path, monke
     assert [line.split(",")[0] for line in (folder / "targets.d" / "vobiz.csv").read_text().splitlines()] == [
         *("name", "phone1", "phone2"),
     ]
+
+
+def test_a_list_of_wrong_passwords_does_not_lock_the_address_out(environment, run_command, tmp_path):
+    """Not one after the other is tried; each of those that were stays as it is."""
+    usernames = [f"desk{number:02}" for number in range(30)]
+    create_credentials(environment, "office", *usernames)
+    config = environment.configure([OFFICE], policies=DAY)
+    config.write_text(json.dumps({**json.loads(config.read_text()), "include": ["targets.d"]}))
+    file = private(tmp_path / "desks.csv", "username,password\n" + "".join(f"{name},wrong\n" for name in usernames))
+    words = ("--strategy", "in-place", "--path", "sip/{name}", "--adopt", "--yes", "-o", "json")
+    done = run_command("import", "vobiz", "--from", file, *words)
+    assert done.code == 1
+    failed = [each for each in done.json["adopted"] if each["result"] == "failed"]
+    assert 5 <= len(failed) <= 13  # as many as may be under way at once
+    assert all("does not accept" in each["message"] for each in failed)
+    left = [each for each in done.json["adopted"] if each["result"] == "not done"]
+    assert len(left) == 30 - len(failed)
+    assert "passwords in a row were refused: correct the source" in left[-1]["message"]

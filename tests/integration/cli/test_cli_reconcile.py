@@ -1,10 +1,14 @@
 """`rotator reconcile` against a real OpenBao and the sandbox."""
 
+import json
 from dataclasses import replace
 
 from command_runner import DAY, LOBBY, OFFICE, create_credentials
 
 from rotator_simulator.account import SimulatedAccount
+
+AUDIT = "secret/metadata/rotator/state/_audit"
+CANONICAL = {"sort_keys": True, "separators": (",", ":")}
 
 
 def delete(account: SimulatedAccount, username: str) -> None:
@@ -31,7 +35,7 @@ def test_what_does_not_fit_is_named_with_what_ends_it(environment, run_command):
     table = run_command("reconcile", "--only", "missing").out
     assert "published, and not there; rotator verify lobby" in " ".join(table.split())
     assert "pbx" not in table
-    assert "1 foreign, 1 missing" in table
+    assert "1 missing, 1 foreign" in table
     assert run_command("reconcile", "--only", "duplicate").code == 0
     published = environment.consumer_document("sip/office")
     assert published.password.reveal() not in printed.out + printed.err + table
@@ -50,7 +54,14 @@ def test_an_unknown_account_and_a_key_that_may_not_list(environment, run_command
     assert "nothing counts as missing" in printed.err
 
 
-def test_an_orphan_of_an_older_backup_is_retired_by_its_target(environment, run_command):
+def forget_audit(environment) -> None:
+    """Vault has no record of what was done until now; the key stays."""
+    for day in environment.bao.call("LIST", AUDIT)["data"]["keys"]:
+        for name in environment.bao.call("LIST", f"{AUDIT}/{day}")["data"]["keys"] if day.endswith("/") else ():
+            environment.bao.call("DELETE", f"{AUDIT}/{day}{name}")
+
+
+def test_an_orphan_of_an_older_backup_is_retired_by_its_target(environment, run_command, tmp_path):
     create_credentials(environment, "office", "officeab12cd34")  # somebody else's, named like ours
     environment.configure([OFFICE], policies=DAY)
     assert run_command("rotate", "office").code == 0
@@ -60,12 +71,15 @@ def test_an_orphan_of_an_older_backup_is_retired_by_its_target(environment, run_
     read = store.read_state("office")
     kept = tuple(entry for entry in read.state.ledger if entry.credential.username != lost)
     store.write_state(replace(read.state, ledger=kept), read.version)
-    asked = run_command("reconcile", "--repair", "orphaned")
+    copy = tmp_path / "copy.log"
+    copy.write_text("".join(f"2026 pod {json.dumps(line, **CANONICAL)}\n" for line in environment.audit()))
+    forget_audit(environment)
+    assert f"{lost} at vobiz stays: the audit does not show" in run_command("reconcile", "--repair", "orphaned").err
+    repair = ("reconcile", "--repair", "orphaned", "--audit", str(copy), "--only", "orphaned")
+    asked = run_command(*repair)
     assert asked.code == 2
     assert "add --yes" in asked.err
-    printed = run_command(
-        "reconcile", "--repair", "orphaned", "--yes", "--by", "me", "--only", "orphaned", "-o", "json"
-    )
+    printed = run_command(*repair, "--yes", "--by", "me", "-o", "json")
     assert printed.code == 1  # one stays
     retired = {one["username"]: one for one in printed.json["retired"]}
     assert (retired[lost]["done"], retired[lost]["target"]) == (True, "office")

@@ -137,7 +137,10 @@ def test_a_document_at_a_former_path_stays_while_changes_are_held():
     there = {"other_documents": {"sip/old": document(OLD)}}
 
     assert isinstance(decide(facts(**former, **there)), do.Withdraw)
-    assert isinstance(decide(paused(**former, **there)), Hold)
+    held = decide(paused(**former, **there))
+    assert held.reason is HoldReason.PAUSED
+    assert held.message.endswith("; sip/old is not withdrawn meanwhile")
+    assert "vault:alice" in held.message
 
 
 def test_nothing_is_repaired_by_itself():

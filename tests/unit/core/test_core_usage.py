@@ -263,3 +263,24 @@ def test_a_person_ends_what_is_past_its_overlap_although_it_is_in_use_and_it_kee
     assert ended == replace(held, unasked=True, origin=origin)
     assert tuple(rest) == (later, password, gone)
     assert isinstance(decide(facts(HOLDING, state_ledger=(ended,))), Disable)
+
+
+def test_a_plan_says_who_is_asked_and_when_it_ends_at_the_latest():
+    entry = replace(ENTRY, disable_at=NOW + HOUR)
+    first, *_ = forecast(facts(ASKING, state_ledger=(entry,))).events
+    assert (first.what, first.at, first.until) == ("disable new", NOW + HOUR, NOW + HOUR + 3 * DAY)
+    assert first.why == "its overlap ends, if nobody uses it any more (asked: provider, pbx)"
+    seen, *_ = forecast(facts(ASKING, state_ledger=(replace(entry, sighting=SOMEBODY),))).events
+    assert seen.why == f"its overlap ends, once nobody uses it any more ({in_words(SOMEBODY)})"
+    held, *_ = forecast(facts(HOLDING, state_ledger=(entry,))).events
+    assert held.until is None
+
+
+def test_a_forecast_goes_on_as_if_nobody_used_it():
+    plan = forecast(facts(ASKING, state_ledger=(ENTRY,)))
+    asked, disabled = plan.steps
+    assert (asked.what, asked.why) == (
+        "ask whether devices still log in with new",
+        "its overlap ends; asked: provider, pbx",
+    )
+    assert disabled.what == "disable new"

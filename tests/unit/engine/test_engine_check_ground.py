@@ -432,3 +432,10 @@ def test_a_neighbour_that_is_refused_shows_nothing():
     world = CheckedAccount(ATTACHING)
     named(world, replace(OFFICE, password=Secret("of-long-ago")))
     assert found(world.write())["unattached"].shown is Shown.NOT_SHOWN
+
+
+def test_trunks_that_cannot_be_read_name_no_neighbour():
+    world = CheckedAccount(ATTACHING)
+    named(world, OFFICE)
+    world.provider.faults["attachments"] = [FakeFault.LOST_BEFORE] * 9
+    assert found(world.write())["unattached"].shown is Shown.NOT_SHOWN

@@ -9,7 +9,7 @@ from checked_account import KEY, NOW, CheckedAccount, found, lines, shown
 from engine_harness import IN_PLACE
 
 from rotator.core import evidence as known
-from rotator.core.answers import Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.evidence import Assumption, Shown
 from rotator.core.model import Credential
@@ -546,3 +546,44 @@ def test_a_longer_password_without_a_log_in_is_only_taken():
 def test_where_longer_ones_are_documented_none_is_tried():
     limits = replace(CHOSEN.password_limits, longest=32)
     assert "longer-passwords" not in shown(CheckedAccount(replace(CHOSEN, password_limits=limits)).write())
+
+
+# -- log-ins
+
+
+def test_a_log_in_that_nobody_answers_shows_nothing():
+    world = CheckedAccount()
+    world.provider.faults["log_in"] = [FakeFault.UNREACHABLE] * 60
+    report = world.write()
+    assert (found(report)["logs-in"].shown, found(report)["logs-in"].evidence) == (NOT_SHOWN, "no connection")
+    assert found(report)["logs-in"].seconds is None
+    assert shown(report)["deleted-refused"] is NOT_SHOWN
+
+
+def test_the_last_try_is_at_the_end_of_the_propagation_time():
+    world = CheckedAccount(replace(CHOSEN, propagation=timedelta(seconds=7.5)))
+    world.provider.accepts = lambda username, password: False
+    result = found(world.write())["logs-in"]
+    assert (result.shown, result.seconds, result.evidence) == (DOES_NOT, 7.5, "refused after 7.5 s: not accepted")
+    assert world.provider.calls.count("log_in") == 5  # after 0, 1, 3, 7 and 7.5 seconds
+
+
+def test_one_that_was_let_in_late_says_how_late():
+    world = CheckedAccount()
+    accepts = world.provider.accepts
+    late = NOW + timedelta(seconds=2)
+    world.provider.accepts = lambda username, password: world.clock.now() > late and accepts(username, password)
+    report = world.write()
+    assert found(report)["logs-in"].evidence == "let in within 3.0 s: asking the fake"
+    assert (found(report)["propagates"].evidence, found(report)["propagates"].seconds) == ("3.0 s at the most", 3.0)
+
+
+def test_what_was_let_in_once_makes_every_later_refusal_count():
+    world = CheckedAccount()
+    world.provider.set_password = Done  # and nothing is changed
+    report = world.write()
+    assert found(report)["new-logs-in"].evidence == "refused after 30.0 s: not accepted"
+    assert found(report)["old-refused"].evidence == "still let in after 30.0 s: asking the fake"
+    assert found(report)["old-refused"].seconds == 30.0
+    assert (shown(report)["new-logs-in"], shown(report)["old-refused"]) == (DOES_NOT, DOES_NOT)
+    assert shown(report)["disabled-refused"] is HOLDS

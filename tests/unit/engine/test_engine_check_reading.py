@@ -438,3 +438,13 @@ def test_what_was_read_is_listed():
 @pytest.mark.parametrize(("seconds", "result"), [(9.9, HOLDS), (10.0, DOES_NOT)])
 def test_an_answer_that_takes_as_long_as_is_waited_for_does_not_come_in_time(seconds, result):
     assert found(world_with(seconds=seconds).read())["answers"].shown is result
+
+
+def test_a_whole_check_reads_first_and_keeps_who_asked():
+    world = world_with(date=NOW)
+    find, accounts = world.provider.find, []
+    world.provider.find = lambda wanted: accounts.append(wanted.account) or find(wanted)
+    report = world.write()
+    assert found(report)["clock"].shown is HOLDS
+    assert set(accounts) == {"fake"}
+    assert world.store.evidence[KEY].checked_by == "tester"

@@ -200,6 +200,27 @@ def test_an_emergency_is_tried_at_once_and_takes_the_next_means_at_once():
     assert tried(harness)[-1] == ("done", "deleted")
 
 
+@pytest.mark.parametrize("ahead", [3, -3])
+@pytest.mark.parametrize("target", [REPLACE, IN_PLACE], ids=["replace", "in-place"])
+def test_clocks_that_are_days_apart_cause_no_series_of_wrong_log_ins(target, ahead):
+    """The years, seed 1042: the moment of the end was that of the clock ahead, and its pause was not believed."""
+    harness = EngineHarness(target, TRIED)
+    if target is IN_PLACE:
+        harness.provider.add("office")
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.settle(engine, 20 * DAY)
+    harness.store.ahead = -ahead * DAY
+    harness.provider.ignores = {"disable", "set_password", "delete"} if target is REPLACE else set()
+    harness.provider.calls.clear()
+    harness.request(engine, compromised=True)
+    for offset in (-ahead * DAY, -ahead * DAY, timedelta(), timedelta()):
+        harness.store.ahead = offset  # right again at last
+        engine.look(harness.target)
+        harness.clock.advance(timedelta(seconds=5))
+    assert harness.provider.calls.count("log_in") in range(1, 6)
+
+
 def test_an_emergency_that_active_calls_keep_alive_overwrites_what_is_still_accepted():
     harness = EngineHarness(REPLACE, TRIED)
     engine = harness.engine()

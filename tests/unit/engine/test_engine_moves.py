@@ -19,7 +19,7 @@ from rotator.core.model import Claim, Credential, Purpose, Request
 from rotator.core.origin import Origin
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Outcome
-from rotator.testing import Crash, FakeFault
+from rotator.testing import GENERATED, Crash, FakeFault
 from rotator.testing.clock import START
 
 MOVED_PATH = "phones/office"
@@ -605,6 +605,25 @@ def test_at_once_leaves_out_overlap_and_quarantine_but_not_the_order():
     verbs = world.audit.verbs("office")
     assert verbs.index("withdraw") < verbs.index("disable")
     assert world.provider.credentials == {}
+
+
+def test_no_end_is_told_before_the_withdrawal_is_on_record():
+    """The years, seed 1040: a crash after the withdrawal, and a clock behind. The overlap begins with the record."""
+    world = EngineHarness(replace(REPLACE, usernames=()), GENERATED)
+    world.until_rotated(world.engine())
+    retire(world)
+    over = world.store.read_consumer(world.target.path)
+    world.store.withdraw_consumer(world.target.path, world.clock.now(), "", over)
+    world.store.ahead = -timedelta(minutes=5)
+    engine = world.engine()
+    engine.look(world.target)
+    assert "expire" not in world.provider.calls
+    world.store.ahead = timedelta()
+    world.clock.advance(timedelta(hours=2))
+    recorded = world.clock.now()
+    engine.look(world.target)
+    assert world.state.former_paths == ()
+    assert world.state.ledger[-1].expires_at >= recorded + DAY
 
 
 def test_a_retirement_refuses_while_an_attempt_is_open():

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
+from simulated_accounts import RequestFault, Setup, SimulatedHarness, apinizer, vobiz
 
 from rotator.core.actions import Step
-from rotator.core.model import Target
+from rotator.core.model import Strategy, Target
 from rotator.engine import Outcome
 from rotator.testing import FakeFault
 
@@ -80,3 +81,46 @@ def test_in_place_finds_its_credential_in_other_letters():
         harness.until_rotated(engine)
     assert harness.published_works
     assert len(harness.provider.credentials) == 1
+
+
+PAIRS = (Setup("vobiz", Strategy.ALTERNATING, vobiz), Setup("apinizer", Strategy.ALTERNATING, apinizer))
+
+
+def in_capitals(setup: Setup, *, folds: bool) -> SimulatedHarness:
+    """The second of two usernames has capitals, and is not there yet."""
+    harness = SimulatedHarness(setup)
+    harness.provider.account.folds_case = folds
+    harness.target = replace(harness.target, usernames=("office", "OfficeB"))
+    return harness
+
+
+@pytest.mark.parametrize("folds", [True, False])
+@pytest.mark.parametrize("fault", [None, RequestFault.LOST_ANSWER, RequestFault.LOST_REQUEST])
+@pytest.mark.parametrize("setup", PAIRS, ids=str)
+def test_a_name_in_capitals_is_created_in_letters_that_every_provider_shows_again(setup, fault, folds):
+    """With the real adapters, which compare exactly: the answer was lost, and then the name was taken for ever."""
+    harness = in_capitals(setup, folds=folds)
+    engine = harness.engine()
+    lost = [fault]
+    harness.provider.transport.plan = lambda request: lost.pop() if request.method == "POST" and lost else None
+    for username in ("officeb", "office", "officeb"):
+        harness.request(engine)
+        harness.until_rotated(engine)
+        assert harness.state.published.username == username
+        assert harness.published_works
+        harness.settle(engine, 10 * DAY)
+    assert harness.state.ledger == ()
+    there = {stored.username: stored.enabled for stored in harness.provider.stored_credentials().values()}
+    assert there == {"bystander": True, "office": False, "officeb": True}
+
+
+@pytest.mark.parametrize("folds", [True, False])
+def test_somebody_elses_username_in_other_letters_is_left_alone(folds):
+    harness = in_capitals(PAIRS[0], folds=folds)
+    harness.provider.add("officeb")
+    before = harness.provider.stored_credentials()
+    engine = harness.engine()
+    harness.request(engine)
+    assert engine.look(harness.target).outcome is Outcome.FAILED
+    assert "one has 'officeb', and no 'OfficeB': configure it" in harness.state.last_error
+    assert harness.provider.stored_credentials() == before

@@ -331,3 +331,17 @@ def test_a_repair_that_a_pause_held_is_not_carried_out_if_somebody_has_mended_it
     (dropped,) = [one for one in harness.audit.records if one.verb == "drop"]
     assert (dropped.outcome, dropped.facts["reason"]) == ("done", NEEDLESS)
     assert harness.state.counts.failed == 0
+
+
+def test_a_daemon_reads_what_is_paused_when_somebody_rings_and_else_once_a_minute():
+    harness = EngineHarness()
+    book, read, reads = PauseBook(harness.store, harness.clock), harness.store.read_pauses, []
+    harness.store.read_pauses = lambda: reads.append(harness.clock.now()) or read()
+    for seconds, rung, expected in ((0, False, 1), (59, False, 1), (0, True, 2), (59, False, 2), (1, False, 3)):
+        harness.clock.advance(timedelta(seconds=seconds))
+        book.follow(rung=rung)
+        assert len(reads) == expected, (seconds, rung)
+    harness.clock.advance(FRESH)
+    book.follow(rung=False)  # nobody rang until now: what was read a while ago is still true
+    book.fresh()
+    assert len(reads) == 3

@@ -196,6 +196,47 @@ def test_it_writes_nothing() -> None:
     assert isinstance(harness.provider.each(lambda _: None), Done)
 
 
+class TestKeeping:
+    """What was found is kept for the metrics, beside what checks have shown."""
+
+    def test_the_counts_are_kept_where_daemons_read_them(self) -> None:
+        harness = rotated(EngineHarness())
+        harness.provider.add("pbx")
+        harness.store.write_evidence("fake", AccountEvidence(version=1, checked_by="somebody"))
+        made = reconciler(harness)
+        made.read_documents(made.names())
+        made.keep(made.reconcile("fake"))
+        known = harness.store.read_evidence("fake")
+        assert (known.version, known.checked_by, known.reconciled_at) == (2, "somebody", harness.clock.now())
+        assert {one.kind: one.number for one in known.reconciled}[DiscrepancyKind.FOREIGN] == 1
+
+    def test_orphans_that_are_being_retired_do_not_count(self) -> None:
+        harness = rotated(EngineHarness())
+        harness.provider.add("officeab12cd34")
+        made = reconciler(harness)
+        made.read_documents(made.names())
+        made.keep(made.reconcile("fake"), retired=1)
+        kept = {one.kind: one.number for one in harness.store.read_evidence("fake").reconciled}
+        assert kept[DiscrepancyKind.ORPHANED] == 0
+
+    def test_what_is_not_certain_is_not_kept(self) -> None:
+        harness = rotated(EngineHarness())
+        harness.provider.each = lambda _: Unknown("1 entry cannot be read")
+        made = reconciler(harness)
+        made.read_documents(made.names())
+        made.keep(made.reconcile("fake"))
+        assert harness.store.read_evidence("fake") == AccountEvidence()
+
+    def test_a_check_that_works_on_the_document_is_not_disturbed(self) -> None:
+        harness = rotated(EngineHarness())
+        harness.store.write_evidence("fake", AccountEvidence(version=1, holder="checker"))
+        Presence(harness.store, harness.clock, "checker", Role.COMMAND).renew()
+        made = reconciler(harness)
+        made.read_documents(made.names())
+        made.keep(made.reconcile("fake"))
+        assert harness.store.read_evidence("fake").version == 1
+
+
 class TestRetiringOrphans:
     """What the audit shows to be ours ends like a replaced credential; anything else stays."""
 

@@ -120,7 +120,8 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
 
     def log_in(self, environment: str, username: str, password: Secret) -> DeployedCredential | None:
         """Returns the credential if an environment's gateway accepts this username and password."""
-        credential = self._environments.deployed(environment, username)
+        kept = username.lower() if any(one.folds_case for one in self.accounts) else username
+        credential = self._environments.deployed(environment, kept)
         if credential is None or credential.password != password:
             return None
         enabled = credential.enabled or not self.readings.enabled_enforced
@@ -194,7 +195,7 @@ class ApinizerApi(SimulatedApi[ApinizerReadings]):
         body = self._body()
         if error := problem(body):
             return self._responses.refusal(400, error)
-        if any(one.username == body["username"] for other in self.accounts for one in other.credentials(KIND)):
+        if any(_find(other, body["username"]) is not None for other in self.accounts):
             return self._responses.username_taken()
         credential = account.create(KIND, body["username"], Secret(body["password"]))
         if body.get("enabled") is False:
