@@ -10,12 +10,13 @@ from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Choice, Output, Why
-from rotator.cli.printing import length_text, print_json, print_table, relative, safe, say, table
+from rotator.cli.printing import print_json, print_table, safe, say, table
 from rotator.cli.rotate import RotateOptions, rotate_now
 from rotator.cli.waiting import when_free
 from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
 from rotator.core.model import Target, TargetState
 from rotator.core.secret import Secret
+from rotator.observe.time_words import length_text, relative
 
 _LONGEST_PASSWORD = 4096  # characters; more is not a password but the wrong file
 
@@ -50,7 +51,7 @@ def adopt_now(config: Path, options: AdoptOptions, output: Output) -> Exit:
         with open_context(config) as context:
             if known.password is not None:
                 context.composition.redactor.add(known.password)
-            state = _adopt(context, target, known, plan, options.why)
+            state = take_up(context, target, known, plan, options.why)
             if not options.rotate:
                 _print(target, state, context.composition.clock.now(), output)
     except AdoptionImpossible as impossible:
@@ -126,7 +127,7 @@ def _announcement(target: Target, plan: AdoptionPlan, context: CommandContext, *
     return "\n".join(f"{target.name}: {part}" for part in parts)
 
 
-def _adopt(
+def take_up(
     context: CommandContext, target: Target, known: KnownToOperator, plan: AdoptionPlan, why: Why
 ) -> TargetState:
     """Waits for other processes to let go of the target, and takes the credential up."""

@@ -11,24 +11,32 @@ from rotator.cli.compliance_commands import register as compliance_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.exits import MEANING, code_of
+from rotator.cli.import_commands import register as import_commands
 from rotator.cli.memory_protection import protect_memory
+from rotator.cli.notification_commands import register as notification_commands
 from rotator.cli.pause_commands import register as pause_commands
 from rotator.cli.printing import say
+from rotator.cli.reconcile_commands import register as reconcile_commands
 from rotator.cli.report_commands import register as report_commands
 from rotator.cli.rotation_commands import register as rotation_commands
+from rotator.cli.setup_commands import register as setup_commands
 from rotator.cli.simulator_commands import register as simulator_commands
 from rotator.cli.target_commands import register as target_commands
 
 _EXITS = "\n".join(f"{code.value:>5}  {meaning}" for code, meaning in MEANING.items())
 _EPILOG = f"\b\nExit codes:\n{_EXITS}"
 _GROUPS = (
+    setup_commands,
     daemon_commands,
     rotation_commands,
     target_commands,
+    import_commands,
     pause_commands,
     report_commands,
     compliance_commands,
     check_commands,
+    notification_commands,
+    reconcile_commands,
     embedded_commands,
     simulator_commands,
 )
@@ -50,6 +58,7 @@ def _root(
     \b
     Begin with:
       rotator demo                    watch it work with simulated providers
+      rotator init                    write a first configuration
       rotator check-config -c FILE    check the configuration
       rotator plan -c FILE            see what it would do now and next
       rotator run -c FILE             run it unattended

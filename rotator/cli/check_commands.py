@@ -9,6 +9,7 @@ from rotator.cli.completion import account_names
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import (
     DEFAULT_CONFIG,
+    READABLE_FILES,
     ByOption,
     Config,
     Output,
@@ -18,6 +19,39 @@ from rotator.cli.options import (
     Why,
 )
 
+_AccountName = Annotated[
+    str,
+    typer.Argument(
+        metavar="ACCOUNT",
+        help="The provider account's name in the configuration.",
+        show_default=False,
+        autocompletion=account_names,
+    ),
+]
+_Write = Annotated[
+    bool, typer.Option("--write", help="Also take a scratch credential through its whole life, and delete it.")
+]
+_Expendable = Annotated[
+    str | None,
+    typer.Option(
+        "--expendable",
+        metavar="ID",
+        help="With --write, where rotator cannot create credentials: the id or username of one that nobody needs. "
+        "Its password is changed, and set back only if the account shows it.",
+        show_default=False,
+    ),
+]
+_Transcript = Annotated[
+    Path | None,
+    typer.Option(
+        "--transcript",
+        metavar="FILE",
+        help="Write what the requests and answers look like: paths, statuses, names and types, without any value. "
+        "To send to the maintainers.",
+        show_default=False,
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -26,60 +60,42 @@ def register(app: typer.Typer) -> None:
     app.command("verify-audit")(verify_audit)
 
 
-def check_config(config: Config = DEFAULT_CONFIG, output: OutputOption = Output.TABLE) -> None:
+def check_config(
+    with_evidence: Annotated[
+        bool,
+        typer.Option("--with-evidence", help="Also read from Vault what check-provider has shown of the accounts."),
+    ] = False,
+    config: Config = DEFAULT_CONFIG,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Checks the configuration and prints every mistake with its line, key and remedy.
 
-    Environment variables and files that it refers to must exist. No connection is opened.
+    Environment variables and files that it refers to must exist. No connection is opened, except to Vault with
+    --with-evidence.
 
     \b
     Examples:
       rotator check-config --config config.yaml
+      rotator check-config -c config.yaml --with-evidence
       rotator check-config -c config.yaml --output json
 
     \b
     Exit codes:
       0  the configuration is valid; there may be warnings
+      1  with --with-evidence: a strategy is disproved at its account
       2  the configuration is invalid
+      3  with --with-evidence: Vault is unusable
     """
     from rotator.cli.check_config import show_check  # noqa: PLC0415 - takes half a second
 
-    raise typer.Exit(show_check(config, output))
+    raise typer.Exit(show_check(config, output, with_evidence=with_evidence))
 
 
 def check_provider(
-    account: Annotated[
-        str,
-        typer.Argument(
-            metavar="ACCOUNT",
-            help="The provider account's name in the configuration.",
-            show_default=False,
-            autocompletion=account_names,
-        ),
-    ],
-    write: Annotated[
-        bool,
-        typer.Option("--write", help="Also take a scratch credential through its whole life, and delete it."),
-    ] = False,
-    expendable: Annotated[
-        str | None,
-        typer.Option(
-            "--expendable",
-            metavar="ID",
-            help="With --write, where rotator cannot create credentials: the id or username of one that nobody needs. "
-            "Its password is changed, and set back only if the account shows it.",
-            show_default=False,
-        ),
-    ] = None,
-    transcript: Annotated[
-        Path | None,
-        typer.Option(
-            "--transcript",
-            metavar="FILE",
-            help="Write what the requests and answers look like: paths, statuses, names and types, without any value. "
-            "To send to the maintainers.",
-            show_default=False,
-        ),
-    ] = None,
+    account: _AccountName,
+    write: _Write = False,
+    expendable: _Expendable = None,
+    transcript: _Transcript = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     reason: ReasonOption = "check",
     by: ByOption = "",
@@ -123,10 +139,7 @@ def verify_audit(
         typer.Argument(
             metavar="FILE...",
             help="Copies of the audit, instead of what Vault has.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            show_default=False,
+            **READABLE_FILES,
         ),
     ] = None,
     from_log: Annotated[

@@ -8,37 +8,73 @@ from typing import Any
 
 from rich.table import Table
 
+from rotator.cli.context import open_context
 from rotator.cli.exits import Exit
 from rotator.cli.options import Output
-from rotator.cli.printing import cell, counted, length_text, print_json, print_lines, print_table, table
+from rotator.cli.printing import cell, print_json, print_lines, print_table, table
+from rotator.core.holds import evidence_in_words
 from rotator.core.model import Policy, Target
 from rotator.core.schedule import Cron
+from rotator.core.strategy_evidence import Standing, StrategyEvidence
+from rotator.daemon.evidence_warning import known_strategies
+from rotator.daemon.notification_sender import senders
+from rotator.observe.time_words import counted, length_text
 from rotator.settings import ConfigError, ConfigProblem, Settings, check
 from rotator.settings.limited_lives import LimitedLife, limited_lives
 from rotator.settings.strength import bits
 from rotator.settings.targets import CheckedSettings
 
+Evidence = list[tuple[Target, StrategyEvidence]]
 _MOST_ROWS = 50  # with more targets, their kinds are listed instead
 
 
-def show_check(config: Path, output: Output) -> Exit:
-    """Prints the problems or the summary and returns the exit code."""
+def show_check(config: Path, output: Output, *, with_evidence: bool = False) -> Exit:
+    """Prints the problems or the summary and returns the exit code.
+
+    Args:
+        with_evidence: read from Vault what checks of the accounts have shown. Raises StoreError then.
+    """
     try:
         settings, warnings = check(config, os.environ)
+        senders(settings, config)  # Apprise alone knows whether it understands a URL
     except ConfigError as error:
         return _wrong(error.problems, output)
+    evidence = _evidence(config) if with_evidence else None
     if output is Output.JSON:
-        print_json(_document(settings, warnings))
+        print_json(_document(settings, warnings) | _evidence_document(evidence))
     else:
-        _print(config, settings, warnings)
-    return Exit.DONE
+        _print(config, settings, warnings, evidence)
+    disproved = any(known.standing is Standing.DISPROVED for _, known in evidence or ())
+    return Exit.FAILED if disproved else Exit.DONE
+
+
+def _evidence(config: Path) -> Evidence:
+    with open_context(config, read_only=True) as context:
+        return list(known_strategies(context.components))
+
+
+def _evidence_document(evidence: Evidence | None) -> dict[str, Any]:
+    if evidence is None:
+        return {"strategies": None}
+    shown = ((target, known.standing.value, known.why or None) for target, known in evidence)
+    keys = ("provider", "strategy", "standing", "why")
+    rows = ((target.account, target.strategy.value, standing, why) for target, standing, why in shown)
+    return {"strategies": [dict(zip(keys, row, strict=True)) for row in rows]}
 
 
 def _wrong(problems: Iterable[ConfigProblem], output: Output) -> Exit:
     documents = [asdict(problem) for problem in problems]
     if output is Output.JSON:
         print_json(
-            {"ok": False, "problems": documents, "warnings": [], "targets": [], "selections": [], "policies": []}
+            {
+                "ok": False,
+                "problems": documents,
+                "warnings": [],
+                "targets": [],
+                "selections": [],
+                "policies": [],
+                "strategies": None,
+            }
         )
     else:
         # The arithmetic of a limit has a line for each part.
@@ -62,7 +98,7 @@ def _lives(settings: Settings) -> list[tuple[str, LimitedLife]]:
     return list(lives.items())
 
 
-def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]) -> None:
+def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...], evidence: Evidence | None) -> None:
     targets = settings.core_targets()
     print_table(_each(targets) if len(targets) <= _MOST_ROWS else _by_kind(targets))
     if settings.core_selections:
@@ -83,6 +119,17 @@ def _print(config: Path, settings: Settings, warnings: tuple[ConfigProblem, ...]
     print_table(policies)
     for heading, life in _lives(settings):
         print_lines("", heading, *(f"  {line}" for line in life.arithmetic))
+    if evidence is not None:
+        proved = Standing.PROVED.value
+        print_lines("", "What rotator check-provider has shown:")
+        print_lines(
+            *(
+                f"  {target.strategy.value} is {proved} at {target.account}"
+                if known.standing is Standing.PROVED
+                else f"  {evidence_in_words(target, known)}"
+                for target, known in evidence
+            )
+        )
     print_lines("", *(f"warning: {warning}" for warning in warnings))
     counts = f"{counted(len(targets), 'target')}, {counted(len(warnings), 'warning')}"
     print_lines(f"{config} is valid: {counts}")

@@ -1,7 +1,7 @@
 """Implements `rotator check-provider`: tries what rotations take for granted, and keeps what was shown in Vault."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,18 @@ from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit, Interrupted
 from rotator.cli.options import Output, Why
-from rotator.cli.printing import cell, counted, print_json, print_lines, print_table, say, table
+from rotator.cli.printing import cell, print_json, print_lines, print_table, say, table
 from rotator.cli.registration import Registration
 from rotator.core import evidence as known
 from rotator.core.evidence import Shown
 from rotator.core.exchanges import ProviderExchange
+from rotator.core.left_over import left_over
 from rotator.core.model import Credential, Strategy, Target
 from rotator.core.strategy_evidence import Standing, StrategyEvidence, judge
 from rotator.engine.account_check import AccountCheck, CheckImpossible, CheckReport
 from rotator.engine.check_results import CheckStopped
 from rotator.engine.scratch_ground import CheckRuns
+from rotator.observe.time_words import counted
 from rotator.providers.strategies import unsupported
 
 
@@ -67,7 +69,8 @@ def _check(context: CommandContext, account: str) -> AccountCheck:
     if account not in components.providers:
         names = ", ".join(components.providers)
         raise CommandError(f"{account!r} is not a provider account; configured: {names}", Exit.USAGE)
-    composition = context.composition
+    composition, keys = context.composition, components.evidence_keys
+    same = [name for name, key in keys.items() if key == keys[account]]
     return AccountCheck(
         account,
         components.evidence_keys[account],
@@ -80,7 +83,17 @@ def _check(context: CommandContext, account: str) -> AccountCheck:
         holder=composition.holder,
         version=__version__,
         learn=composition.redactor.add,
+        users=lambda: _users(context, same),
+        names=same,
     )
+
+
+def _users(context: CommandContext, names: Collection[str]) -> list[Target]:
+    """Returns the targets of the account by any of its names, and those that were removed, which devices may use."""
+    components = context.components
+    states = [components.store.read_state(name).state for name in components.former_names.all()]
+    removed = [target for target in map(left_over, states) if target is not None]
+    return [*(target for target in components.targets if target.account in names), *removed]
 
 
 def _targets(context: CommandContext, account: str) -> tuple[Target, ...]:

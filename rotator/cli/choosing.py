@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Choice
@@ -9,6 +10,7 @@ from rotator.core.model import Target
 from rotator.fields.labels import label
 from rotator.fields.suggestions import suggest
 
+T = TypeVar("T")
 _MOST_SUGGESTED = 5
 
 
@@ -19,7 +21,7 @@ def select_targets(targets: Iterable[Target], choice: Choice) -> tuple[Target, .
         CommandError: a name is unknown, a pattern matches no name, or no target has the labels.
     """
     known = {target.name: target for target in targets}
-    named = _named(known, choice.names) if choice.names else list(known.values())
+    named = _named(known, choice.names, "target") if choice.names else list(known.values())
     wanted = {_pair(text) for text in choice.labels}
     having = [target for target in named if wanted <= set(target.labels)]
     if wanted and not having:
@@ -31,12 +33,22 @@ def select_target(targets: Iterable[Target], name: str) -> Target:
     """Returns the target with exactly that name. Raises CommandError: there is none."""
     known = {target.name: target for target in targets}
     if name not in known:
-        raise CommandError(_unknown(name, known), Exit.USAGE)
+        raise CommandError(_unknown(name, known, "target"), Exit.USAGE)
     return known[name]
 
 
-def _named(known: Mapping[str, Target], names: Collection[str]) -> list[Target]:
-    named: dict[str, Target] = {}
+def select_accounts(accounts: Iterable[str], names: Collection[str]) -> tuple[str, ...]:
+    """Returns the accounts that are meant, each once; no name or pattern: all.
+
+    Raises:
+        CommandError: a name is unknown, or a pattern matches no name.
+    """
+    known = {account: account for account in accounts}
+    return tuple(_named(known, names, "account") if names else known)
+
+
+def _named(known: Mapping[str, T], names: Collection[str], what: str) -> list[T]:
+    named: dict[str, T] = {}
     wrong = []
     for name in names:
         if "*" in name or "?" in name:
@@ -45,14 +57,14 @@ def _named(known: Mapping[str, Target], names: Collection[str]) -> list[Target]:
             matches = {name: known[name]} if name in known else {}
         named.update(matches)
         if not matches:
-            wrong.append(_unknown(name, known))
+            wrong.append(_unknown(name, known, what))
     if wrong:
         raise CommandError("\n".join(wrong), Exit.USAGE)
     return list(named.values())
 
 
-def _unknown(name: str, known: Collection[str]) -> str:
-    return f"there is no target {name!r}: {suggest(name, known, 'targets', _MOST_SUGGESTED)}"
+def _unknown(name: str, known: Collection[str], what: str) -> str:
+    return f"there is no {what} {name!r}: {suggest(name, known, f'{what}s', _MOST_SUGGESTED)}"
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -28,6 +28,13 @@ def account_names(context: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def route_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Returns the routes of `notifications` whose names begin so; none if the configuration cannot be loaded."""
+    settings = _settings(context)
+    names = settings.notifications if settings is not None else ()
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def _settings(context: typer.Context) -> "Settings | None":
     from rotator.settings import ConfigError, load  # noqa: PLC0415 - not for --help
 

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.options import DEFAULT_CONFIG, ChosenLabels, Config, Names, Output, OutputOption, chosen
+from rotator.cli.options import (
+    DEFAULT_CONFIG,
+    READABLE_FILES,
+    ChosenLabels,
+    Config,
+    Names,
+    Output,
+    OutputOption,
+    chosen,
+)
 
 
 class ReportFormat(Enum):
@@ -68,10 +77,7 @@ def report(
             "--audit",
             metavar="FILE",
             help="A copy of the audit to read besides Vault. May be given several times.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            show_default=False,
+            **READABLE_FILES,
         ),
     ] = None,
     from_log: Annotated[

@@ -17,6 +17,7 @@ from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
 from rotator.daemon.signals import interruptible
 from rotator.ports import StoreError
+from rotator.settings import ON_DISK, Draft
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,6 +63,7 @@ def open_context(
     read_only: bool = False,
     gets_only: bool = False,
     seen: Callable[[Target, TargetState], None] | None = None,
+    draft: Draft = ON_DISK,
 ) -> Iterator[CommandContext]:
     """Opens the configuration and checks that Vault is usable.
 
@@ -69,6 +71,7 @@ def open_context(
         read_only: send only GET to providers, and write nothing to Vault.
         gets_only: send only GET to providers.
         seen: receives every state that is read or written.
+        draft: what stands in for files that are not written yet.
 
     Raises:
         ConfigError: the configuration is invalid.
@@ -77,7 +80,9 @@ def open_context(
     stop = Event()
     with (
         interruptible(stop, again=lambda: os._exit(Exit.STOPPED)),
-        Composition(config, os.environ, stop, read_only=read_only, gets_only=gets_only, quiet=True) as composition,
+        Composition(
+            config, os.environ, stop, read_only=read_only, gets_only=gets_only, quiet=True, draft=draft
+        ) as composition,
     ):
 
         def learn(target: Target, state: TargetState) -> None:

@@ -1,16 +1,22 @@
 """Options and arguments that several commands share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import typer
 
 from rotator.cli.completion import target_names
 
 DEFAULT_CONFIG = Path("/etc/rotator/config.yaml")
+
+READABLE_FILES: Mapping[str, Any] = MappingProxyType(
+    {"exists": True, "dir_okay": False, "readable": True, "show_default": False}
+)
+"""Of an argument or option: files that can be read."""
 
 
 class Output(Enum):

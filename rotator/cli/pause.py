@@ -12,7 +12,7 @@ from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.moments import moment_of
 from rotator.cli.options import Choice, Output, Why
-from rotator.cli.printing import counted, print_json, print_lines, safe, say, when
+from rotator.cli.printing import print_json, print_lines, safe, say
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Ringing
 from rotator.core.blackouts import Extent
@@ -21,6 +21,7 @@ from rotator.core.model import Target
 from rotator.core.pauses import LONGEST, Pause, Pauses, Scope
 from rotator.fields.suggestions import suggest
 from rotator.fields.times import duration_text
+from rotator.observe.time_words import counted, when
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,11 @@ def pause(
 ) -> None:
     """Holds what is changed by schedule, until a time.
 
-    While a pause lasts, no rotation begins by schedule, no credential is disabled or deleted, and nothing is repaired;
-    what is published is still verified, and an open attempt is finished: devices may be out until it ends. `rotator
-    rotate` refuses a paused target unless it has --despite-pause; --compromised and `rotator undo` pass by themselves.
-    What a provider was told to end by itself (Telnyx) ends on time.
+    While a pause lasts, no rotation begins by schedule, no credential is disabled or deleted, and nothing is repaired,
+    since somebody may be working there by hand; what is published is still verified, and an open attempt is finished:
+    devices may be out until it ends. `rotator rotate` refuses a paused target unless it has --despite-pause;
+    --compromised and `rotator undo` pass by themselves. What a provider was told to end by itself (Telnyx) ends on
+    time. For a planned change freeze use a blackout of the policy: it lets repairs pass.
 
     Labels, an account and the whole fleet are paused as they are then: targets that come later are paused as well. To
     give a pause another end or reason, pause the same again. When it ends, what has come due is spread as the first
@@ -79,7 +80,7 @@ def pause(
       rotator pause office-phone --reason "PBX is being replaced" --until 2d
       rotator pause --account vobiz-prod --reason "incident at the provider" --until 2026-02-01T08:00
       rotator pause --label site=berlin --hold rotations --reason "office moves" --until 1d --ticket CHG-7
-      rotator pause --all --reason "change freeze" --until 2027-01-07 --by alice
+      rotator pause --all --reason "Vault is being moved" --until 4h --by alice
 
     \b
     Exit codes:

@@ -26,9 +26,10 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from rotator.cli.printing import console, length_text, safe
+from rotator.cli.printing import console, safe
 from rotator.cli.request_runner import Result, RotationReport
 from rotator.core.model import Phase, Target, TargetState
+from rotator.observe.time_words import length_text
 
 _PHASES = {
     Phase.STAGED: "staged in Vault; sent to the provider",

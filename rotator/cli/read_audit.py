@@ -8,11 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.cli.printing import counted
 from rotator.core.audit_chain import StoredDay
 from rotator.core.audit_check import AuditCheck, CheckedAudit
 from rotator.core.password_history import PasswordHistory
 from rotator.observe.report import moment_text
+from rotator.observe.time_words import counted
 from rotator.vault.audit_store import VaultAuditStore
 
 _LONGEST_LINE = 1_048_576  # bytes; a longer one is no record, and is read in pieces

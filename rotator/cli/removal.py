@@ -1,6 +1,6 @@
 """Implements `rename` and `retire`: changes state documents, carries out what is due, and prints what is left."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,16 +10,17 @@ from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output, Why
-from rotator.cli.printing import print_json, print_lines, safe, say, when
+from rotator.cli.printing import print_json, print_lines, safe, say
 from rotator.cli.waiting import when_free
 from rotator.core.audit_words import AuditVerb
 from rotator.core.holding import Hold, HoldEnd
-from rotator.core.ledger import end_now
+from rotator.core.ledger import end_despite_use, end_now, tried_at_once
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.core.model import Capabilities, Credential, Ending, LedgerEntry, Target, TargetState
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
 from rotator.engine import Look, Outcome
 from rotator.fields.suggestions import suggest
+from rotator.observe.time_words import when
 
 _MOST_LOOKS = 20
 
@@ -32,13 +33,14 @@ class RetireOptions:
     why: Why
     published: bool = False
     at_once: bool = False
+    despite_use: bool = False
     forget: bool = False
     yes: bool = False
 
     @property
     def changes_something(self) -> bool:
         """True if a person has to agree."""
-        return self.published or self.at_once or self.forget
+        return self.published or self.at_once or self.despite_use or self.forget
 
 
 def rename_target(config: Path, old: str, new: str, why: Why, output: Output) -> Exit:
@@ -75,11 +77,12 @@ def retire_target(config: Path, wanted: RetireOptions, output: Output) -> Exit:
             return Exit.DONE
         given_up = forgotten(state, context.components.providers, configured=configured) if wanted.forget else ()
         if wanted.changes_something:
-            consequences = _consequences(wanted, state, given_up, context.components.capabilities)
+            consequences = _consequences(context, wanted, state, given_up)
             for line in consequences:
                 say(line)
             if consequences and not wanted.yes:
                 confirm(wanted.name, "Go on?")
+        if wanted.changes_something or any(entry.not_before for entry in state.ledger):
             _write(context, wanted, target, given_up, configured=configured)
         look = _carry_out(context, target)
         after = look.state if look is not None else context.components.store.read_state(wanted.name).state
@@ -109,10 +112,7 @@ def _target(context: CommandContext, state: TargetState) -> tuple[Target | None,
 
 
 def _consequences(
-    wanted: RetireOptions,
-    state: TargetState,
-    given_up: Sequence[Credential],
-    capabilities: Mapping[str, Capabilities],
+    context: CommandContext, wanted: RetireOptions, state: TargetState, given_up: Sequence[Credential]
 ) -> list[str]:
     """Returns what will happen to each credential, in words."""
     name, lines = state.target, []
@@ -121,12 +121,17 @@ def _consequences(
         if wanted.at_once:
             how = "disabled and deleted at once"
         lines.append(f"{name}: {state.path} is withdrawn now, so devices find no password there any more")
-        can = capabilities.get(state.published.account)
+        can = context.components.capabilities.get(state.published.account)
         if _is_overwritten(can):
             how = f"given a random password {'at once' if wanted.at_once else 'after the overlap'}, and stays there"
         lines.append(f"{name}: {_named(state.published)} is {how}")
     if wanted.at_once and state.ledger:
         lines.append(f"{name}: {', '.join(entry.label for entry in state.ledger)}: disabled and deleted at once")
+    elif wanted.despite_use:
+        ended = end_despite_use(state.ledger, context.composition.clock.now(), context.origin(wanted.why))
+        in_use = [one.label for one, before in zip(ended, state.ledger, strict=True) if one != before]
+        how = "disabled now, although devices may still use it, and deleted after the quarantine"
+        lines += [f"{name}: {', '.join(in_use)}: {how}"] if in_use else []
     lines += [f"{name}: {_named(each)} is given up: it may stay accepted, and nobody ends it" for each in given_up]
     return lines
 
@@ -150,8 +155,12 @@ def _write(
     def change(state: TargetState) -> TargetState:
         if wanted.published:
             state = after_retirement(state, policy, now, origin, at_once=wanted.at_once)
+        ledger = tried_at_once(state.ledger)
+        if wanted.despite_use:
+            ledger = end_despite_use(ledger, now, origin)
         if wanted.at_once:
-            state = replace(state, ledger=end_now(state.ledger, now, origin))
+            ledger = end_now(ledger, now, origin)
+        state = replace(state, ledger=ledger)
         return after_forgetting(state, accounts, configured=configured) if wanted.forget else state
 
     verb = AuditVerb.GIVE_UP if wanted.forget else AuditVerb.REQUEST_RETIREMENT

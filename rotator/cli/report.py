@@ -20,10 +20,13 @@ from rotator.core.model import Target, TargetState
 from rotator.core.password_history import PasswordHistory
 from rotator.observe.period_report import emergencies_table, oldest_table, too_old_table
 from rotator.observe.report import (
+    KEYS_OVER,
     Report,
     ReportTable,
     Requirement,
+    Verdict,
     counted_verdicts,
+    keys_table,
     moment_text,
     present_table,
     urgency,
@@ -90,6 +93,10 @@ def _of_now(context: CommandContext, options: ReportOptions) -> Report:
     summary["retirements_overdue"] = sum(
         {row["target"]: int(row["retirements_overdue"]) for row in passwords.rows}.values()
     )
+    tables: tuple[ReportTable, ...] = ()
+    if not options.choice:
+        tables = (keys_table(components.account_keys, components.kinds, now),)
+        summary[KEYS_OVER] = sum(row["verdict"] == Verdict.OVER for row in tables[0].rows)
     notes = () if any(target.policy.age_limit for target in targets) else (_NO_LIMITS,)
     return Report(
         "Ages of the accepted passwords",
@@ -97,7 +104,7 @@ def _of_now(context: CommandContext, options: ReportOptions) -> Report:
         summary,
         _answers(options),
         notes,
-        (passwords,),
+        (passwords, *tables),
         _own_chain(context),
     )
 

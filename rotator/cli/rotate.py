@@ -12,7 +12,7 @@ from rotator.cli.context import CommandContext, open_context
 from rotator.cli.daemon_watch import DaemonWatch
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Choice, Output, Why
-from rotator.cli.printing import counted, local, relative, say
+from rotator.cli.printing import say
 from rotator.cli.progress import ProgressObserver, screen, show_progress
 from rotator.cli.registration import Registration
 from rotator.cli.request_runner import PendingRequest, RequestRunner, Result, RotationReport
@@ -24,6 +24,7 @@ from rotator.core.freezes import freezes, frozen_hold, passes
 from rotator.core.holds import foreign_document_hold
 from rotator.core.model import Purpose, Request, Target, TargetState
 from rotator.core.undo import UndoImpossible, undo_candidate
+from rotator.observe.time_words import counted, local, relative
 
 
 @dataclass(frozen=True, slots=True)

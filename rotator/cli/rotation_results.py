@@ -7,9 +7,10 @@ from typing import Any
 
 from rotator.cli.exits import Exit
 from rotator.cli.options import Output
-from rotator.cli.printing import counted, length_text, print_json, print_lines, print_table, relative, safe, say, table
+from rotator.cli.printing import print_json, print_lines, print_table, safe, say, table
 from rotator.cli.request_runner import Result, RotationReport
 from rotator.core.model import Ending, LedgerEntry, TargetState
+from rotator.observe.time_words import counted, length_text, relative
 
 MOST_ROWS = 100
 """A table has no more rows, and shows first what went wrong; the JSON has everything."""

@@ -10,12 +10,13 @@ from rotator.cli.choosing import select_targets
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit
 from rotator.cli.options import Choice, Output
-from rotator.cli.printing import cell, length_text, local, print_json, print_lines, print_table, relative, table
+from rotator.cli.printing import cell, print_json, print_lines, print_table, table
 from rotator.core.answers import Done
 from rotator.core.facts import lookup_key
 from rotator.core.forecast import Forecast, forecast
 from rotator.core.forecast_events import ForecastEvent
 from rotator.core.model import Target
+from rotator.observe.time_words import length_text, local, relative
 
 
 def show_plan(config: Path, choice: Choice, output: Output) -> Exit:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,10 @@ from rotator.core.decide import decide
 from rotator.core.holding import Hold
 from rotator.core.model import Target, TargetState
 from rotator.observe.fleet import KnownFleet
+from rotator.observe.ordering import Order, sort_key
 from rotator.observe.status import StatusPage, Surroundings, status_document, summary
 from rotator.observe.status_query import StatusQuery, StatusQueryError, checked_states
 from rotator.observe.target_figures import TargetSnapshot
-from rotator.observe.target_words import state_word
-
-
-class Order(StrEnum):
-    """What the rows are sorted by."""
-
-    NAME = "name"
-    DUE = "due"  # the next rotation first
-    AGE = "age"  # the oldest password first
-    NEED = "need"  # first those that somebody has to look after
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +134,7 @@ class _Reading:
         if order is None:
             # Where not everything fits, what somebody has to look after comes first.
             order = Order.NEED if limit is not None and len(found) > limit else None
-        return sorted(found, key=self._key(order, seen)) if order is not None else found
-
-    def _key(self, order: Order, seen: Mapping[str, TargetSnapshot]) -> Callable[[Target], Any]:
-        needs, latest = self._fleet.in_need(), datetime.max.replace(tzinfo=UTC)
-
-        def by_need(target: Target) -> Any:
-            known = seen[target.name]
-            urgent = target.name in needs or state_word(known.state, known.hold) == "blocked"
-            return not urgent, -known.state.failures
-
-        keys: dict[Order, Callable[[Target], Any]] = {
-            Order.NAME: lambda target: target.name,
-            Order.DUE: lambda target: seen[target.name].state.next_rotation or latest,
-            Order.AGE: lambda target: seen[target.name].made_at or latest,
-            Order.NEED: by_need,
-        }
-        return keys[order]
+        if order is None:
+            return found
+        key = sort_key(order, self._fleet.in_need())
+        return sorted(found, key=lambda target: key(seen[target.name]))

@@ -76,12 +76,21 @@ def retire(
     now: Annotated[
         bool, typer.Option("--now", help="Leave out overlap and quarantine. By default both are kept.")
     ] = False,
+    despite_use: Annotated[
+        bool,
+        typer.Option(
+            "--despite-use",
+            help="End what is past its overlap, although the usage check found devices that use it, or nobody could "
+            "say. The quarantine is kept: until it is over, rotator undo can bring it back.",
+        ),
+    ] = False,
     forget: Annotated[
         bool,
         typer.Option(
             "--forget",
-            help="Give up what cannot be reached, because its account is not in the configuration, and what a removed "
-            "target has published. Each of these credentials may stay accepted; they are named before.",
+            help="Give up what cannot be reached, because its account is not in the configuration; what is accepted "
+            "although everything was tried to end it; and what a removed target has published. Each of these "
+            "credentials may stay accepted; they are named before.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
@@ -92,14 +101,16 @@ def retire(
 ) -> None:
     """Ends what is left of a target, and with --published the target itself.
 
-    For a target that was removed from the configuration, or is about to be. Without options it carries out what is due
-    now, which the daemon does as well, and shows what is left and when it ends. Nothing new is published.
+    For a target that was removed from the configuration, or is about to be; and for what a target has replaced.
+    Without options it carries out what is due now, which the daemon does as well, tries at once what has failed, and
+    shows what is left and when it ends. Nothing new is published.
 
     \b
     Examples:
       rotator retire office-phone
       rotator retire office-phone --published --reason "office closed"
       rotator retire office-phone --published --now --yes
+      rotator retire office-phone --despite-use --reason "the phone is lost"
       rotator retire office-phone --forget
 
     \b
@@ -112,5 +123,6 @@ def retire(
     """
     from rotator.cli.removal import RetireOptions, retire_target  # noqa: PLC0415
 
-    wanted = RetireOptions(target, Why(reason, by, ticket), published=published, at_once=now, forget=forget, yes=yes)
+    why = Why(reason, by, ticket)
+    wanted = RetireOptions(target, why, published, now, despite_use, forget, yes)
     raise typer.Exit(retire_target(config, wanted, output))

@@ -8,9 +8,10 @@ from typing import Any
 from rotator.cli.context import open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
-from rotator.cli.printing import counted, print_json, print_lines, safe
+from rotator.cli.printing import print_json, print_lines, safe
 from rotator.cli.read_audit import take_files
 from rotator.core.audit_check import AuditCheck, AuditFinding, CheckedAudit
+from rotator.observe.time_words import counted
 
 _KEYED = "proved: every record was written with the key in Vault, and none is missing "
 _PROVED_IN_VAULT = (

@@ -7,10 +7,11 @@ from typing import Any
 from rotator.cli.context import open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
-from rotator.cli.printing import counted, print_json, print_lines
+from rotator.cli.printing import print_json, print_lines
 from rotator.core.audit_chain import AuditRecord
 from rotator.core.audit_check import AuditCheck
 from rotator.core.audit_words import AuditVerb
+from rotator.observe.time_words import counted
 
 
 def show_report_verification(config: Path, file: Path, output: Output) -> Exit:

@@ -34,6 +34,10 @@ class AdoptionImpossible(Exception):
     """A credential cannot be taken up; the text says why."""
 
 
+class AdoptionRefused(AdoptionImpossible):
+    """The provider refuses the password of what is to be taken up."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownToOperator:
     """What the operator knows of the credential in use."""

@@ -29,13 +29,18 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
 
 def with_periods(state: TargetState, policy: Policy) -> TargetState:
     """Keeps what a target that is removed later leaves its credentials."""
-    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine)
+    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine, usage=policy.usage)
 
 
 def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:
-    """Drops a request or a due rotation that cannot be carried out. An impossible undo does not count as a failure."""
-    if state.request is not None and state.request.purpose is Purpose.UNDO:
-        return replace(state, request=None, last_error=message)
+    """Drops a request or a due rotation that cannot be carried out.
+
+    An impossible undo does not count as a failure. If it was to repair what is published, that is not repaired yet.
+    """
+    request, last = state.request, state.verification
+    if request is not None and request.purpose is Purpose.UNDO:
+        again = replace(last, repaired=False) if request.repairs and last is not None else last
+        return replace(state, request=None, last_error=message, verification=again)
     return after_failure(replace(state, request=None), message, not_before)
 
 
@@ -52,7 +57,7 @@ def after_claim(state: TargetState, claim: Claim) -> TargetState:
     """
     if state.claim is None:
         return replace(state, claim=claim)
-    attempt = state.attempt and replace(state.attempt, uncertain=True)
+    attempt = state.attempt and replace(state.attempt, uncertain=not state.attempt.before)
     ledger = tuple(entry if entry.disabled else replace(entry, uncertain=True) for entry in state.ledger)
     return replace(state, claim=claim, attempt=attempt, ledger=ledger)
 
@@ -79,6 +84,7 @@ def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Cr
         compromised=request.compromised,
         take_over=request.take_over,
         despite_pause=request.despite_pause,
+        repairs=request.repairs,
         stated=request.stated,
     )
     return replace(state, attempt=attempt, request=None)

@@ -47,7 +47,7 @@ class AuditVerb(_DescribedWord):
     )
     ABANDON = "abandon", "The attempt was abandoned; `detail` says why."
     WITHDRAW_REQUEST = "withdraw_request", "Somebody took a request back before anything had begun."
-    DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out."
+    DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out, or need not be."
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     CHECK_USAGE = (
         "check_usage",
@@ -66,6 +66,10 @@ class AuditVerb(_DescribedWord):
             "`refused`: it is still accepted; `unknown`: that is not shown, and `detail` says why."
         ),
     )
+    RUN_HOOK = (
+        "run_hook",
+        "A hook of the policy was run: `hook`, at `moment`; `key` is the same each time that it is repeated.",
+    )
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
     PAUSE = (
@@ -77,6 +81,10 @@ class AuditVerb(_DescribedWord):
     GIVE_UP = (
         "give_up",
         "Somebody gave up credentials that may stay accepted; `detail` names them.",
+    )
+    RETIRE_ORPHAN = (
+        "retire_orphan",
+        "Somebody put a credential into the ledger of the target that it was created for: no document named it.",
     )
     RENAME = "rename", "Everything that was known of `renamed_from` was moved to this target's state document."
     ADOPT = "adopt", "A credential that is in use and that the state document did not know was taken up as published."

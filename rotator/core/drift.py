@@ -5,17 +5,20 @@ as unchanged is repaired if no other target of the account is refused at the sam
 trouble. What only a listing shows as gone is believed once another credential of the account was accepted again: the
 key may be that of another account. Either way there is no second repair until the provider has accepted what is
 published.
+
+A blackout lets a repair pass, since devices are out. A pause holds it, since somebody may be working there by hand. A
+repair that waits, for that or for anything else, is carried out only if its reason is still there.
 """
 
 from dataclasses import replace
 from datetime import timedelta
 
-from rotator.core.actions import Action, Decision, Repair
+from rotator.core.actions import Action, Decision, Drop, Repair
 from rotator.core.facts import Facts
-from rotator.core.holding import Hold
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Listed, Purpose, Request, Strategy, TargetState, Verification
 from rotator.core.undo import UndoCandidate, undo_candidate
-from rotator.core.verification import is_refused, periodic, refused_hold
+from rotator.core.verification import ask, is_fresh, is_refused, periodic, refused_hold
 
 REPAIRED_BY = "rotator"
 # A process that has just started has not seen yet which other targets are refused.
@@ -25,8 +28,7 @@ ALONE = timedelta(minutes=15)
 def verify(facts: Facts) -> Decision | None:
     """Verifies what is published between rotations, and repairs it once where the provider does not accept it."""
     state = facts.state
-    at_rest = state.attempt is None and state.request is None
-    if state.published is None or not at_rest or not facts.consumer_document_is_ours:
+    if state.published is None or state.attempt is not None or not facts.consumer_document_is_ours:
         return None
     due = periodic(facts)
     last = state.verification
@@ -37,12 +39,16 @@ def verify(facts: Facts) -> Decision | None:
     return refused_hold(facts, last, "; it is proved once more before anything is done about it")
 
 
-def _repair(facts: Facts, last: Verification) -> Action | Hold:
+def _repair(facts: Facts, last: Verification) -> Action | Hold | None:
     name = facts.target.name
-    frozen = facts.freezes.of_rotations
+    frozen = facts.freezes.of_repairs
     if frozen is not None and not _leaks(facts.state):
-        passes = f"; nothing is repaired: {frozen.words}; or at once: rotator rotate {name} --despite-pause"
+        ends = f"{frozen.ended_by}, or at once: " if frozen.ended_by else "or at once: "
+        passes = f"; nothing is repaired: {frozen.words}; {ends}rotator rotate {name} --despite-pause"
         return replace(refused_hold(facts, last, passes), until=None)
+    waiting = facts.state.request
+    if waiting is not None and (waiting.repairs or facts.freezes.holding(waiting) is None):
+        return None  # what holds it is said where it is taken up
     if last.repaired:
         return refused_hold(facts, last, f"; it was rotated once because of that: rotator rotate {name}")
     if last.listed is None:
@@ -85,7 +91,30 @@ def _request(facts: Facts, listed: Listed) -> Request:
         f"drift: {what} is refused and {listed.value}",
         facts.now,
         despite_pause=_leaks(facts.state),
+        repairs=True,
     )
+
+
+def needless_repair(facts: Facts, request: Request | None) -> Drop | None:
+    """Drops a repair whose reason has gone while it waited: somebody has mended it, or something else is published.
+
+    What a person asked for stays asked for.
+    """
+    if request is None or not request.repairs or is_refused(facts.state):
+        return None
+    return Drop("what is published is accepted again: nothing is to be repaired", needless=True)
+
+
+def before_repair(facts: Facts, request: Request) -> Decision | None:
+    """Returns what must come before a repair that has waited: what is published is tried again.
+
+    Where nobody can be asked, what was shown last counts: devices are out.
+    """
+    last = facts.state.verification
+    if not request.repairs or last is None or is_fresh(last.at, facts) or facts.state.verify_failures:
+        return None
+    decision = ask(facts)
+    return None if isinstance(decision, Hold) and decision.reason is HoldReason.UNVERIFIED else decision
 
 
 def _leaks(state: TargetState) -> bool:
@@ -94,6 +123,17 @@ def _leaks(state: TargetState) -> bool:
 
 
 def after_repair(state: TargetState, request: Request) -> TargetState:
-    """Stores the request, which does not end a back-off: nobody asked for it. There is no second one."""
+    """Stores the request, which does not end a back-off: nobody asked for it. There is no second one.
+
+    What somebody has requested repairs it as well.
+    """
     last = state.verification
-    return replace(state, request=request, verification=last and replace(last, repaired=True))
+    asked = request if state.request is None else replace(state.request, repairs=True)
+    return replace(state, request=asked, verification=last and replace(last, repaired=True))
+
+
+def after_needless_repair(state: TargetState) -> TargetState:
+    """Takes a repair back that is not needed any more. What a person asked for stays asked for."""
+    if state.request is not None and state.request.requested_by != REPAIRED_BY:
+        return replace(state, request=replace(state.request, repairs=False))
+    return replace(state, request=None, failures=0, not_before=None, last_error="")

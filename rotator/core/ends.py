@@ -31,11 +31,14 @@ from rotator.core.verification import is_being_replaced
 
 SHOWN_WITHIN = timedelta(days=7)
 """What no log-in has shown by then is given up as not shown. What is still accepted never is."""
+MOST_ENDED = 8
+"""So many ends of a target are tried on. Where a provider ignores all of them, that is enough to say so."""
 BELIEVED = 2
 """So many acceptances in a row, spaced, are believed; where it is compromised, one is."""
 _AFTER_ACCEPTANCES = (timedelta(minutes=10), timedelta(hours=1), timedelta(days=1))
 _AFTER_LEAKED = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 USED_AGAIN = "it is in use again"
+ONE_TOO_MANY = f"{MOST_ENDED} others are still tried"
 ELSEWHERE = "nothing else of its account is published that could be tried beside it"
 _UNCONFIGURED = "no log-in is configured that could show it"
 
@@ -87,11 +90,19 @@ def is_still_accepted(state: TargetState, entry: LedgerEntry) -> bool:
     return any(ended.accepted and _is_of(entry, ended) for ended in state.ended)
 
 
+def is_beyond_means(state: TargetState, ended: Ended) -> bool:
+    """True if what was ended is still accepted, and there is nothing left that could end it."""
+    means = (entry for entry in state.ledger if entry.ending is not Ending.FORGET)
+    return ended.accepted > 0 and not any(_is_of(entry, ended) for entry in means)
+
+
 def _cannot_be_shown(facts: Facts, ended: Ended) -> str:
     """Returns why no log-in can show the end; empty if one can, now or later."""
     can = facts.capabilities.get(ended.credential.account)
     if is_in_use(facts, ended):
         return USED_AGAIN
+    if ended is _one_too_many(facts.state):
+        return ONE_TOO_MANY
     if not tries_ended(can) and can is not None:
         return _UNCONFIGURED
     if not ended.accepted and is_elsewhere(facts.state, ended):
@@ -99,6 +110,17 @@ def _cannot_be_shown(facts: Facts, ended: Ended) -> str:
     if not ended.accepted and facts.clocks.vault >= ended.at + SHOWN_WITHIN:
         return f"no log-in showed it within {SHOWN_WITHIN.days} days" + (f": {ended.note}" if ended.note else "")
     return ""
+
+
+def _one_too_many(state: TargetState) -> Ended | None:
+    """Returns the end that is given up where there are too many: the last one before the newest that did not leak.
+
+    The oldest stay, so an alert is as old as what it is about; the newest shows whether the provider does it right now.
+    """
+    if len(state.ended) <= MOST_ENDED:
+        return None
+    earlier = state.ended[:-1]
+    return next((one for one in reversed(earlier) if not one.compromised), earlier[-1])
 
 
 def is_elsewhere(state: TargetState, ended: Ended) -> bool:

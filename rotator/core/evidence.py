@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
+from rotator.core.discrepancies import DiscrepancyKind
 from rotator.core.model import Credential
 
 
@@ -37,6 +38,7 @@ GETS = Assumption("gets", "a single credential can be asked for by its id")
 USERNAMES = Assumption("usernames", "the account has the username of each target, in the same letter case")
 SHOWS_PASSWORDS = Assumption("shows-passwords", "passwords are shown, and not masked")
 SHOWS_ATTACHMENTS = Assumption("shows-attachments", "the account shows its trunks")
+TRUNK_ASKS = Assumption("trunk-asks", "the domain of a trunk asks for a password")
 SHOWS_USAGE = Assumption("shows-usage", "the account says whether devices are logged in")
 ANSWERS = Assumption("answers", "each answer comes in time")
 # Shown by the life of a scratch credential.
@@ -80,7 +82,15 @@ class Scratch:
 
     credential: Credential  # with its password only if that is to be set back
     since: datetime
-    expendable: bool = False  # named by the operator: its password is set back, if it is known; else it is deleted
+    expendable: bool = False  # the operator named it: it is not deleted, and its password is set back if it is known
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCredentials:
+    """How many discrepancies of one kind the last reconciliation found."""
+
+    kind: DiscrepancyKind
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,8 @@ class AccountEvidence:
     checked_by: str = ""
     rotator: str = ""  # its version
     written_at: datetime | None = None  # when the whole life of a scratch credential was last tried
+    reconciled_at: datetime | None = None  # when its whole listing was last compared with the documents
+    reconciled: tuple[FoundCredentials, ...] = ()  # what was found then
 
     def result(self, assumption: Assumption) -> AssumptionResult | None:
         """Returns what was shown of an assumption; None if it was never looked at."""

@@ -20,7 +20,7 @@ class ProviderExchange:
     """One request and its answer. It has names, types and times, and no value that either contained."""
 
     verb: str  # such as `create`
-    method: str  # `REGISTER` for a log-in by SIP
+    method: str  # of a log-in by SIP: `REGISTER`, `OPTIONS` or `INVITE`
     path: str  # with `{}` for each part that is a value
     status: int | None  # None: there was no complete answer
     seconds: float
@@ -39,6 +39,11 @@ class ProviderExchange:
     def ok(self) -> bool:
         """True for a 2xx."""
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_sip(self) -> bool:
+        """True for a log-in by SIP: its time is no answer's of the API."""
+        return self.method in ("REGISTER", "OPTIONS", "INVITE")
 
     @property
     def outcome(self) -> str:

@@ -3,13 +3,13 @@
 It decides (`decide`) and advances the state (`advance`, `ledger`) as the engine does, without effects.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, drift, ledger, moves, usage, verification
+from rotator.core import advance, attempt_ends, drift, hooks, ledger, moves, usage, verification
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
@@ -17,16 +17,14 @@ from rotator.core.facts import Facts, is_same_credential
 from rotator.core.forecast_events import (
     LARGEST_FRACTION,
     ForecastEvent,
-    coming_to_an_end,
     last_step,
     later_events,
     why_disabled,
 )
+from rotator.core.forecast_notes import notes
 from rotator.core.holding import Hold
-from rotator.core.holds import evidence_in_words
-from rotator.core.model import Credential, Cutoff, Purpose, Strategy, Target, TargetState
+from rotator.core.model import Credential, Cutoff, Purpose, Target, TargetState
 from rotator.core.secret import Secret
-from rotator.core.strategy_evidence import Standing
 from rotator.core.usage_rules import Sighting
 
 _MOST_STEPS = 60
@@ -69,8 +67,8 @@ def forecast(facts: Facts) -> Forecast:
             break
     coming = later_events(run.facts, drawn_anew=run.drawn_anew, verified_from=run.verified_from)
     events = tuple(sorted(coming, key=lambda event: event.at))
-    notes = tuple(_notes(facts, run.facts))
-    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, notes, run.needs)
+    said = tuple(notes(facts, run.facts))
+    return Forecast(facts.target, tuple(run.steps), run.waits_for or "", events, said, run.needs)
 
 
 class _PaperRun:
@@ -97,6 +95,8 @@ class _PaperRun:
                 self._change_path(action)
             case do.CheckUsage():
                 self._check_usage(action)
+            case do.RunHook():
+                self._run_hook(action)
             case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete() | do.Forget():
                 self._retire(action)
             case _:
@@ -110,7 +110,7 @@ class _PaperRun:
             case do.TakeClaim():
                 self.waits_for = ""
             case do.Drop():
-                self.waits_for = f"it is impossible: {action.message}"
+                self.waits_for = action.message if action.needless else f"it is impossible: {action.message}"
             case do.LookUp():
                 self.needs, wanted = action.wanted, action.wanted
                 self._step(f"look up {wanted.username or wanted.id} at {wanted.account}", "the next step depends on it")
@@ -205,6 +205,12 @@ class _PaperRun:
         nobody = Sighting(self.facts.clocks.vault, in_use=False, evidence="")
         self._move(usage.after_usage_check(self.facts.state, action.entry, nobody))
 
+    def _run_hook(self, action: do.RunHook) -> None:
+        """Goes on as if it succeeded."""
+        if not action.why_not:
+            self._step(f"run the hook {action.call.hook}", action.call.moment.value.replace("_", " "))
+        self._move(hooks.after_run(self.facts.state, action))
+
     def _step(self, what: str, why: str) -> None:
         self.steps.append(ForecastStep(what, why))
 
@@ -232,7 +238,8 @@ class _PaperRun:
             f"open the {what}: stage {secret} for {whose} in Vault",
             f"{request.reason} ({request.requested_by}{urgent})",
         )
-        self._move(advance.after_stage(self.facts.state, action, _NEW, credential, self.facts.now))
+        opened = advance.after_stage(self.facts.state, action, _NEW, credential, self.facts.now)
+        self._move(hooks.due_before_rotation(opened, self.facts.target.policy))
 
     def _abandon(self, action: do.Abandon) -> None:
         if action.change:
@@ -295,19 +302,3 @@ class _PaperRun:
             self.facts = replace(self.facts, consumer=after)
         else:
             self.facts = replace(self.facts, other_documents={**self.facts.other_documents, path: after})
-
-
-def _notes(facts: Facts, final: Facts) -> Iterable[str]:
-    target = facts.target
-    if coming_to_an_end(final) != final.state.ledger:
-        yield "nothing is retired until the provider accepts what is published"
-    if target.strategy is Strategy.IN_PLACE:
-        yield "in-place has no overlap: devices are cut off from a rotation until they read Vault again"
-        if facts.state.published is None and facts.consumer.password is None:
-            yield "its present password is unknown: it can neither be proved before the rotation nor be put back"
-    elif not facts.capabilities[target.account].re_enables:
-        yield f"disabling at {target.account} cannot be undone: an undo is possible only during the overlap"
-    if target.strategy is Strategy.REPLACE:
-        yield "replace: every rotation changes the username"
-    if facts.evidence is not None and facts.evidence.standing is not Standing.PROVED:
-        yield evidence_in_words(target, facts.evidence)

@@ -8,8 +8,8 @@ from rotator.core.blackouts import Extent, end_after
 from rotator.core.facts import Facts
 from rotator.core.model import Ending, LedgerEntry, Target
 from rotator.core.schedule import Cron, first_due, next_due
-from rotator.core.usage import in_words, rules_for
-from rotator.core.usage_rules import AfterExtension
+from rotator.core.usage import in_words, kept_hold, rules_for
+from rotator.core.usage_rules import MOST_KEPT, AfterExtension
 
 LARGEST_FRACTION = 1 - 1e-9  # the spread is drawn from [0, 1)
 
@@ -106,6 +106,8 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
     state, policy, now = facts.state, facts.target.policy, facts.now
     what = "rotation" if state.published else "first rotation"
     why = _why_then(facts.target)
+    if kept_hold(facts) is not None:
+        why += f"; not while {MOST_KEPT} replaced credentials are kept, as they may be in use"
     if not drawn_anew:
         if due <= now and policy.window is not None:
             due = policy.window.next_opening(now)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from rotator.core.blackouts import Blackout, Extent
 from rotator.core.clocks import Clocks
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Purpose, Request, Target
+from rotator.core.model import Attempt, Purpose, Request, Target
 from rotator.core.pauses import Pause, Pauses
 
 _ASKED_AGAIN = timedelta(minutes=1)
@@ -21,6 +21,7 @@ class Freeze:
     until: datetime  # by both clocks
     words: str
     extent: Extent
+    ended_by: str = ""  # the command that ends it; empty: it is in the configuration, or in the words
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,22 @@ class Freezes:
     def of_rotations(self) -> Freeze | None:
         """What holds scheduled rotations, for the longest time."""
         return next(iter(self.in_force), None)
+
+    @property
+    def of_repairs(self) -> Freeze | None:
+        """What holds the repair of what the provider refuses, for the longest time: a pause, and no blackout.
+
+        Whoever pauses may be working there by hand. A calendar does not, and devices are out.
+        """
+        return next((freeze for freeze in self.in_force if freeze.reason is HoldReason.PAUSED), None)
+
+    def holding(self, request: Request | Attempt | None) -> Freeze | None:
+        """What holds a rotation or an undo, for the longest time; a `request` of None: it comes by schedule."""
+        if request is None:
+            return self.of_rotations
+        if passes(request):
+            return None
+        return self.of_repairs if request.repairs else self.of_rotations
 
     @property
     def of_retirements(self) -> Freeze | None:
@@ -70,8 +87,9 @@ def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
     return Freezes(tuple(in_force), max([*ended, *lifted], default=None))
 
 
-def _by_pause(pause: Pause) -> Freeze:
-    return Freeze(HoldReason.PAUSED, pause.until, pause.words, pause.extent)
+def _by_pause(target: Target, pause: Pause) -> Freeze:
+    scope = target.name if pause.scope.targets else pause.scope.arguments
+    return Freeze(HoldReason.PAUSED, pause.until, pause.words, pause.extent, f"rotator resume {scope}")
 
 
 def _by_blackout(target: Target, blackout: Blackout) -> Freeze:
@@ -79,9 +97,13 @@ def _by_blackout(target: Target, blackout: Blackout) -> Freeze:
     return Freeze(HoldReason.BLACKOUT, blackout.end, words, blackout.extent)
 
 
-def passes(request: Request) -> bool:
-    """True for a request that no pause and no blackout holds: an emergency, an undo, and what somebody lets pass."""
-    return request.compromised or request.despite_pause or request.purpose is Purpose.UNDO
+def passes(request: Request | Attempt) -> bool:
+    """True if no pause and no blackout holds it: an emergency, what somebody lets pass, and an undo.
+
+    Not for an undo of rotator's own.
+    """
+    undoes = request.purpose is Purpose.UNDO and not request.repairs
+    return request.compromised or request.despite_pause or undoes
 
 
 def frozen_hold(name: str, freeze: Freeze) -> Hold:

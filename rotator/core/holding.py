@@ -60,6 +60,8 @@ class HoldReason(Enum):
     WAITING_FOR_CANARY = "waiting for canary", HoldEnd.LATER
     # Its present password cannot be proved, so `in-place` does not replace it.
     LEFT_ALONE = "left alone", HoldEnd.BY_RECOVERY
+    # A hook that comes before a rotation or a retirement fails: the rotation, or the retirement, waits for it.
+    HOOK_FAILED = "hook failed", HoldEnd.BY_SOMEBODY
     # After a failure.
     BACKING_OFF = "backing off", HoldEnd.LATER
     # Applied, not proved yet.
@@ -79,6 +81,8 @@ class HoldReason(Enum):
     # This minute's maximum was reached.
     RETIREMENTS_CAPPED = "retirements capped", HoldEnd.SOON
     IDLE_IN_OVERLAP = "idle credential still in its overlap", HoldEnd.LATER
+    # No call may be sent that would end what was replaced: its account fails, or its key has no right to it.
+    NOT_RETIRED = "replaced credential not retired", HoldEnd.BY_RECOVERY
     # By a person; a request may say that it passes.
     PAUSED = "paused", HoldEnd.LATER
     # By the policy's calendar, likewise.
@@ -86,6 +90,8 @@ class HoldReason(Enum):
     # Something is due by only one of this machine's clock and Vault's.
     CLOCKS_DIFFER = "clocks differ", HoldEnd.BY_SOMEBODY
     OUTSIDE_WINDOW = "outside the window", HoldEnd.LATER
+    # The last try to end what was replaced failed.
+    RETIREMENT_DELAYED = "replaced credential retired later", HoldEnd.LATER
     # By a person; it stays so until somebody asks.
     RETIRED = "retired", HoldEnd.LATER
     NOT_DUE = "not due", HoldEnd.LATER

@@ -23,7 +23,7 @@ from rotator.core.secret import Secret
 # How long a provider may still carry out a create whose answer was lost. A generous guess: no provider documents it,
 # and it delays only the removal of a credential that no device ever received.
 LATE_COMMIT = timedelta(minutes=10)
-DISABLED_AGAIN = timedelta(days=1)  # from one try to disable what has a random password to the next
+_ONCE_A_DAY = timedelta(days=1)
 VERIFIED_BEFORE_END = timedelta(hours=1)  # enough to believe a refusal and to rotate
 
 
@@ -85,6 +85,25 @@ def end_now(
     )
 
 
+def end_despite_use(ledger: tuple[LedgerEntry, ...], now: datetime, origin: Origin) -> tuple[LedgerEntry, ...]:
+    """Ends what is past its overlap, although devices may still use it. Its quarantine stays: it can be undone.
+
+    Args:
+        origin: what these ends follow from now.
+    """
+    return tuple(
+        replace(entry, unasked=True, not_before=None, origin=origin)
+        if entry.ending is not Ending.FORGET and not entry.cut_off and entry.disable_at <= now
+        else entry
+        for entry in ledger
+    )
+
+
+def tried_at_once(ledger: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
+    """Returns the ledger with nothing that waits because its last try failed: a person asks for another one."""
+    return tuple(replace(entry, not_before=None) for entry in ledger)
+
+
 def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEntry | None:
     """Returns the entry of a replaced credential that the consumer document hands out and that is still accepted."""
     return next(
@@ -110,7 +129,7 @@ def with_overlap_from(
         return accepted and not entry.compromised and is_same_credential(entry.credential, credential)
 
     return tuple(
-        replace(entry, replaced_at=now, disable_at=max(entry.disable_at, now + policy.overlap))
+        replace(entry, replaced_at=now, disable_at=max(entry.disable_at, now + policy.overlap), hooked=(), held_by="")
         if in_use_until_now(entry)
         else entry
         for entry in ledger
@@ -224,6 +243,15 @@ def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_be
     """Notes why a credential could not be retired yet; the entry stays for as long as it takes."""
     later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
     return replace(state, ledger=swap(state.ledger, entry, later), claim=None)
+
+
+def worth_trying_at(entry: LedgerEntry, earliest: datetime) -> datetime:
+    """Returns when it is worth another try to end what a key has no right to end: in a day, or with its next stage.
+
+    Each try costs a proof of what is published. So does a try to disable what has a random password.
+    """
+    stages = (entry.disable_at, entry.ends_at)
+    return min([earliest + _ONCE_A_DAY, *(stage for stage in stages if stage > earliest)])
 
 
 def after_lost_answer(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:

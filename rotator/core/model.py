@@ -9,6 +9,7 @@ from enum import Enum
 
 from rotator.core.age_limit import AgeLimit
 from rotator.core.blackouts import Blackout
+from rotator.core.hook_rules import Hooks, OwedHook
 from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Schedule, Window
@@ -58,7 +59,9 @@ class Capabilities:
     expires: bool = False  # it accepts an end for a credential in advance and enforces it by itself
     shows_password: bool = False  # by the provider's pages; an account may show a mask all the same
     attaches: bool = False  # something else there names the credential that it lets in, such as a trunk
+    proves_attached: bool = False  # a password is tried where what names the credential lets it in
     tries_ended: timedelta | None = None  # how often what was ended may be tried where devices log in; None: never
+    lists_by_name: str = ""  # what names credentials by username, is not taken over, and is shown by no request
     shows_usage: bool = False  # it says whether devices are logged in with a credential
 
 
@@ -95,6 +98,7 @@ class Policy:
     first: FirstRotations = FirstRotations()
     blackouts: tuple[Blackout, ...] = ()
     usage: UsageRules | None = None  # None: an overlap ends by the clock alone
+    hooks: Hooks = field(default_factory=Hooks)
     age_limit: AgeLimit | None = None  # None: passwords may become as old as the schedule lets them
     schedule_key: str = field(init=False, repr=False, compare=False)  # made once: every look compares it
     """The schedule and window as text. The state document keeps it to detect a changed policy."""
@@ -184,6 +188,7 @@ class Attempt:
     compromised: bool = False
     take_over: bool = False  # overwrite a consumer document that somebody else wrote
     despite_pause: bool = False  # the request passed a pause or a blackout
+    repairs: bool = False  # see `Request`
     uncertain: bool = False  # the answer to a call was lost: the provider may have the password
     refused: bool = False  # the provider definitely refuses this password: discard it once that is safe
     put_back: bool = False  # devices are out, and it was not accepted in time: what was in force before is put back
@@ -194,6 +199,7 @@ class Attempt:
     handed_out: Credential | None = None  # by somebody else's consumer document, which `take_over` overwrites
     attached_at: datetime | None = None  # since then nothing names what the target used before
     detaches: bool = False  # what is published may no longer be named where devices log in: the staged one is
+    before: tuple[str, ...] = ()  # the hooks that have to run before anything is sent: until then nothing was
     stated: str = ""  # see `Origin`
 
     @property
@@ -242,6 +248,8 @@ class LedgerEntry:
     refused_at: datetime | None = None  # when a log-in showed that it is refused
     sighting: Sighting | None = None  # of devices that use it, past its overlap
     unasked: bool = False  # a person ended its overlap, or no device ever got it: its users are not asked about
+    hooked: tuple[str, ...] = ()  # the hooks that have run before its end
+    held_by: str = ""  # the hook before its end that failed last
 
     @property
     def label(self) -> str:
@@ -315,6 +323,7 @@ class Request:
     compromised: bool = False
     take_over: bool = False
     despite_pause: bool = False  # neither a pause nor a blackout holds it
+    repairs: bool = False  # what is published is refused: as long as that lasts, no blackout holds it
     stated: str = ""  # see `Origin`
 
     @property
@@ -410,8 +419,10 @@ class TargetState:
     path: str = ""  # of the consumer document that was written last, or will be first
     former_paths: tuple[FormerPath, ...] = ()
     overlap: timedelta = timedelta(days=1)  # of the policy as of the last attempt: what a removed target left behind
-    quarantine: timedelta = timedelta(days=7)  # still gets both
+    quarantine: timedelta = timedelta(days=7)  # still gets both,
+    usage: UsageRules | None = None  # and its users are still asked about
     retired_at: datetime | None = None  # a person ended the target: nothing is published any more
+    owed: tuple[OwedHook, ...] = ()  # hooks that have to run after something that was done
     renamed_from: str = ""  # the name before
     renamed_to: str = ""  # everything is in that target's document: nothing may be done here
     schema: int = SCHEMA_VERSION

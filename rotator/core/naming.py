@@ -7,7 +7,8 @@ from rotator.core.model import Target
 
 _ALPHABET = ascii_lowercase + digits
 _LONGEST_BASE = 24  # no provider documents a limit; 32 characters with the suffix have been accepted
-_SUFFIX = 8
+SUFFIX = 8
+"""The random characters at the end of a username that is made."""
 _SCRATCH = "rotatorcheck"
 
 
@@ -22,7 +23,7 @@ def new_username(target: Target, draw: Callable[[str, int], str]) -> str:
     Lower case, since a provider may store or compare names so. Letters and digits only, which every provider takes
     (Vobiz, Create Credential: other characters "can be rejected with a 400").
     """
-    return username_stem(target.usernames, target.name) + draw(_ALPHABET, _SUFFIX)
+    return username_stem(target.usernames, target.name) + draw(_ALPHABET, SUFFIX)
 
 
 def username_stem(configured: Sequence[str], target: str) -> str:
@@ -38,18 +39,18 @@ def _is_kept(character: str) -> bool:
 
 def made_from(username: str) -> str | None:
     """Returns the stem of a username that has the form of those that are made, in letters of either case."""
-    stem, suffix = username[:-_SUFFIX].lower(), username[-_SUFFIX:]
-    return stem if len(suffix) == _SUFFIX and all(map(_is_kept, suffix)) else None
+    stem, suffix = username[:-SUFFIX].lower(), username[-SUFFIX:]
+    return stem if len(suffix) == SUFFIX and all(map(_is_kept, suffix)) else None
 
 
 def extreme_usernames(stem: str) -> tuple[str, str]:
     """Returns the two usernames with `stem` whose random parts are the most different."""
-    return stem + _ALPHABET[0] * _SUFFIX, stem + _ALPHABET[-1] * _SUFFIX
+    return stem + _ALPHABET[0] * SUFFIX, stem + _ALPHABET[-1] * SUFFIX
 
 
 def scratch_username(draw: Callable[[str, int], str]) -> str:
     """Returns a username for a credential of `rotator check-provider`, which a person recognises in a listing."""
-    return _SCRATCH + draw(_ALPHABET, _SUFFIX)
+    return _SCRATCH + draw(_ALPHABET, SUFFIX)
 
 
 def is_scratch(username: str) -> bool:

@@ -114,7 +114,7 @@ class Pauses:
         """Returns the next version, in which the pause with exactly this scope has ended; names end one by one.
 
         Raises:
-            ValueError: it is not known what is paused, and not everything is to be lifted.
+            ValueError: it is not known what is paused, so only the pause of the whole fleet can be ended.
         """
         if self.problem and scope != Scope():
             raise ValueError(self.problem)

@@ -4,10 +4,11 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotator.core.ends import is_beyond_means
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import without_credential
 from rotator.core.left_over import is_empty
-from rotator.core.model import Attempt, Credential, Ending, FormerPath, LedgerEntry, Policy, TargetState
+from rotator.core.model import Attempt, Credential, Ended, Ending, FormerPath, LedgerEntry, Policy, TargetState
 from rotator.core.origin import Origin
 from rotator.core.requesting import join_requests
 
@@ -57,18 +58,48 @@ def forgotten(state: TargetState, accounts: Collection[str], *, configured: bool
         given_up.append(state.published)
     if state.standby is not None and not configured:
         given_up.append(state.standby)
-    return tuple(given_up)
+    return (*given_up, *(one.credential for one in state.ended if one not in _still_tried(state, accounts)))
 
 
 def after_forgetting(state: TargetState, accounts: Collection[str], *, configured: bool) -> TargetState:
-    """Gives up what cannot be reached, and of a target that is not configured also what is published."""
+    """Gives up what cannot be reached or ended, and of a target that is not configured also what is published."""
     ledger = tuple(entry for entry in state.ledger if entry.credential.account in accounts)
     attempt = state.attempt if state.attempt is None or state.attempt.staged.account in accounts else None
-    kept = replace(state, ledger=ledger, attempt=attempt)
+    kept = replace(state, ledger=ledger, attempt=attempt, ended=_still_tried(state, accounts))
     if configured:
         return kept
     kept = replace(kept, published=None, standby=None, former_paths=(), request=None)
     return TargetState(state.target, counts=state.counts) if is_empty(kept) else kept
+
+
+def after_taking_in(
+    state: TargetState, orphan: Credential, policy: Policy, now: datetime, origin: Origin
+) -> TargetState:
+    """Puts a credential that no document names into the ledger of the target that it was created for.
+
+    It ends like a replaced one, after a whole overlap and quarantine: devices may have got it before the document was
+    lost, and read by then what is published.
+
+    Args:
+        origin: who asked for that.
+
+    Raises:
+        RemovalImpossible: the target has nothing else that devices can use, or names the credential by now.
+    """
+    if state.published is None:
+        raise RemovalImpossible(f"{state.target} has published nothing that devices could use instead")
+    attempt = state.attempt
+    named = [state.published, state.standby, *(entry.credential for entry in state.ledger)]
+    named += [attempt.staged, attempt.predecessor, attempt.handed_out] if attempt is not None else []
+    if any(one is not None and is_same_credential(one, orphan) for one in named):
+        raise RemovalImpossible(f"{state.target} names it by now")
+    entry = LedgerEntry(orphan, Ending.DELETE, now, now + policy.overlap, policy.quarantine, origin=origin)
+    return replace(state, ledger=(*state.ledger, entry))
+
+
+def _still_tried(state: TargetState, accounts: Collection[str]) -> tuple[Ended, ...]:
+    """Returns the ends that rotator can still bring about, or show. Nothing else would ever end the alert."""
+    return tuple(one for one in state.ended if one.credential.account in accounts and not is_beyond_means(state, one))
 
 
 def before_rename(state: TargetState, new: str) -> TargetState:

@@ -57,6 +57,7 @@ def _join_attempt(attempt: Attempt, request: Request) -> Attempt:
         compromised=attempt.compromised or request.compromised,
         take_over=attempt.take_over or request.take_over,
         despite_pause=attempt.despite_pause or request.despite_pause,
+        repairs=attempt.repairs or request.repairs,
     )
 
 
@@ -69,4 +70,5 @@ def join_requests(waiting: Request | None, request: Request) -> Request:
         compromised=waiting.compromised or request.compromised,
         take_over=waiting.take_over or request.take_over,
         despite_pause=waiting.despite_pause or request.despite_pause,
+        repairs=waiting.repairs or request.repairs,
     )

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from rotator.core import hooks
 from rotator.core.action_properties import verb_of
 from rotator.core.actions import Action, Decision, Delete, Disable, Expire, Forget, LiftEnd, LookUp, Overwrite
 from rotator.core.backoff import is_waiting
@@ -31,36 +32,51 @@ def retire(facts: Facts) -> Decision | None:
         return None if is_taken_over(facts, foreign) else foreign  # the take-over says itself what it waits for
     declined: list[Hold] = []
     changed: Hold | None = None
-    frozen = facts.freezes.of_retirements
     for entry in facts.state.ledger:
         if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
             changed = changed or identity_hold(facts, entry.credential)
             continue
-        action = _retirement(facts, entry) if _can_be_tried(facts, entry) else None
+        harmless = entry.stays_enabled and is_waiting(entry.not_before, facts.clocks.vault)
+        action = _retirement(facts, entry) if _is_reachable(facts, entry) and not harmless else None
         if action is None:
-            apart = clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
-            declined += [apart] if apart is not None else []
-        elif not _is_urgent(action) and _is_shut(facts, entry.credential.account, action):
-            continue
-        elif not _is_urgent(action) and frozen is not None and not isinstance(action, Forget):
-            declined.append(Hold(frozen.reason, f"{frozen.words}; {entry.label} is not retired meanwhile"))
-        elif not _is_urgent(action) and facts.retirements_left <= 0:
-            capped = "this minute's maximum of retired credentials is reached"
-            declined.append(Hold(HoldReason.RETIREMENTS_CAPPED, capped))
+            hold = clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
         else:
+            hold = _obstacle(facts, entry, action)
+        if action is not None and hold is None:
             first = _first_of_all(facts, action)
             if not isinstance(first, Hold):
                 return first or action
-            declined.append(first)
+            hold = first
+        declined += [hold] if hold is not None else []
     return changed or min(declined, key=weight, default=None)
 
 
+def _obstacle(facts: Facts, entry: LedgerEntry, action: Action) -> Hold | None:
+    """Returns what a retirement that is due waits for. What is urgent waits for a failed try alone."""
+    if is_waiting(entry.not_before, facts.clocks.vault):
+        delayed = Hold(HoldReason.RETIREMENT_DELAYED, f"{entry.label} is not retired yet: {entry.note}")
+        return hooks.failed_before_retirement(facts, entry) or delayed
+    if _is_urgent(action):
+        return None
+    frozen, meanwhile = facts.freezes.of_retirements, f"{entry.label} is not retired meanwhile"
+    if frozen is not None and not isinstance(action, Forget):
+        return Hold(frozen.reason, f"{frozen.words}; {meanwhile}")
+    shut = _shut(facts, entry.credential.account, action)
+    if shut is not None:
+        return Hold(HoldReason.NOT_RETIRED, f"{shut.message}; {meanwhile}") if shut.reason.end.blocks else shut
+    if facts.retirements_left <= 0:
+        return Hold(HoldReason.RETIREMENTS_CAPPED, "this minute's maximum of retired credentials is reached")
+    return None
+
+
 def _first_of_all(facts: Facts, action: Action) -> Decision | None:
-    """Returns what must come before a retirement: that nobody uses it, and a fresh proof of what is published."""
-    users = before_end(facts, action.entry) if isinstance(action, Disable | Overwrite | Delete) else None
-    if users is None and isinstance(action, Expire | Disable | Overwrite | Delete):
-        return before_retirement(facts, action.entry)
-    return users
+    """Returns what must come before a retirement: nobody uses it, a fresh proof of what is published, the hooks."""
+    if not isinstance(action, Expire | Disable | Overwrite | Delete):
+        return None
+    proof, entry = before_retirement(facts, action.entry), action.entry
+    if isinstance(action, Expire):
+        return proof
+    return before_end(facts, entry) or proof or hooks.before_retirement(facts, entry)
 
 
 def _lift(facts: Facts) -> Action | None:
@@ -73,9 +89,10 @@ def _lift(facts: Facts) -> Action | None:
         lift, end = LiftEnd(entry), _told_end(facts, entry)
         coming = end is not None and end > facts.now
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
-        # By a policy that did not ask for its users: they may outlast the end that was told.
-        needed = needed or (entry.expires_at is not None and rules_for(facts.target.policy.usage, entry) is not None)
-        can_be_tried = _can_be_tried(facts, entry) and not _is_shut(facts, entry.credential.account, lift)
+        # By a policy that did not wait for anybody: the end that was told may come too early now.
+        needed = needed or (entry.expires_at is not None and _waits_for_somebody(facts, entry))
+        can_be_tried = _is_reachable(facts, entry) and not is_waiting(entry.not_before, facts.clocks.vault)
+        can_be_tried = can_be_tried and _shut(facts, entry.credential.account, lift) is None
         coming = coming and not has_other_identity(facts, entry.credential)
         if coming and needed and can_be_tried:
             return lift
@@ -90,10 +107,9 @@ def _told_end(facts: Facts, entry: LedgerEntry) -> datetime | None:
     return entry.disable_at if entry.expires_at is None and may_be_told else entry.expires_at
 
 
-def _can_be_tried(facts: Facts, entry: LedgerEntry) -> bool:
+def _is_reachable(facts: Facts, entry: LedgerEntry) -> bool:
     # An old password is forgotten without the provider.
-    reachable = entry.credential.account in facts.capabilities or entry.ending is Ending.FORGET
-    return reachable and not is_waiting(entry.not_before, facts.clocks.vault)
+    return entry.credential.account in facts.capabilities or entry.ending is Ending.FORGET
 
 
 def _is_urgent(action: Action) -> bool:
@@ -103,9 +119,9 @@ def _is_urgent(action: Action) -> bool:
     return isinstance(action, Disable | Overwrite) and action.entry.compromised
 
 
-def _is_shut(facts: Facts, account: str, action: Action) -> bool:
+def _shut(facts: Facts, account: str, action: Action) -> Hold | None:
     verb = verb_of(action)
-    return verb is not None and (circuit_hold(facts, account, verb) or pace_hold(facts, account)) is not None
+    return None if verb is None else circuit_hold(facts, account, verb) or pace_hold(facts, account)
 
 
 def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
@@ -118,17 +134,22 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
     if facts.is_protected(entry.credential):
         return None
     if not replaced:
-        # Told in advance, the provider ends the credential even while rotator is down. Who uses it is not known yet.
-        # With the withdrawal of a document its overlap begins anew.
+        # Told in advance, the provider ends the credential even while rotator is down.
+        waits = _waits_for_somebody(facts, entry)
+        # With the withdrawal of such a document the overlap begins anew.
         withdraws = any(former.until <= facts.clocks.latest for former in facts.state.former_paths)
-        if withdraws or rules_for(facts.target.policy.usage, entry) is not None:
-            return None
         untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
-        return Expire(entry) if untold and can.expires else None
+        return Expire(entry) if untold and can.expires and not waits and not withdraws else None
     if entry.credential.id is None:
         return _trace(facts, entry)
     leaks = entry.compromised and (not entry.cut_off or is_still_accepted(facts.state, entry))
     return _cut_off(can, entry) or (_last_step(can, entry, leaks=leaks) if ended else None)
+
+
+def _waits_for_somebody(facts: Facts, entry: LedgerEntry) -> bool:
+    """True if the end of an overlap waits for what is not known before: who uses it, or what a hook says."""
+    policy = facts.target.policy
+    return rules_for(policy.usage, entry) is not None or hooks.precede_retirement(policy, entry)
 
 
 def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:

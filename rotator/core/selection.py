@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 
 from rotator.core.model import Policy, Strategy, Target, TargetState
 from rotator.core.naming import is_scratch, made_from, username_stem
+from rotator.core.secret import Secret
 
 USERNAME, NAME = "{username}", "{name}"
 
@@ -24,6 +25,7 @@ class ListedCredential:
     enabled: bool = True
     description: str = ""
     attempt: str | None = None  # the attempt that created it, where the provider lists that
+    password: Secret | None = None  # where the listing shows it
 
 
 @dataclass(frozen=True, slots=True)

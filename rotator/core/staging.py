@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from rotator.core.actions import Decision, Drop, LookUp, Stage
 from rotator.core.circuit import ProviderVerb
+from rotator.core.drift import before_repair, needless_repair
 from rotator.core.facts import Facts, is_same_credential, ledger_entry_of, lookup_key
-from rotator.core.freezes import frozen_hold, passes
+from rotator.core.freezes import frozen_hold
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     backoff_hold,
@@ -19,12 +20,13 @@ from rotator.core.holds import (
     missing_account_hold,
     one_account_hold,
     pace_hold,
+    window_hold,
 )
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
 from rotator.core.preflight import preflight
 from rotator.core.undo import UndoImpossible, undo_candidate
-from rotator.core.usage import extended_until
+from rotator.core.usage import extended_until, kept_hold
 from rotator.core.verification import is_refused
 
 SCHEDULED_BY = "schedule"
@@ -41,30 +43,33 @@ def stage(facts: Facts) -> Decision | None:
     if facts.state.attempt is not None:
         return None
     request = facts.state.request or _due(facts)
-    hold = ending_document_hold(facts) or _frozen_hold(facts, request)
-    hold = hold or _account_hold(facts, request) or _unproved_hold(facts, request) or backoff_hold(facts)
-    if hold is not None:
-        return hold
+    first = needless_repair(facts, request) or ending_document_hold(facts) or _frozen_hold(facts, request)
+    first = first or _account_hold(facts, request) or _unproved_hold(facts, request) or backoff_hold(facts)
+    if first is not None:
+        return first
     foreign = foreign_document_hold(facts)
     if foreign is not None and (request is None or not request.take_over):
         return foreign
     if request is None:
         due = facts.state.next_rotation
         return (due and clocks_hold(facts, due)) or Hold(HoldReason.NOT_DUE, "nothing is due")
-    if request.purpose is Purpose.UNDO:
-        return _undo(facts, request)
+    begin = _undo if request.purpose is Purpose.UNDO else _rotate
+    return before_repair(facts, request) or begin(facts, request)
+
+
+def _rotate(facts: Facts, request: Request) -> Decision:
     # Where devices are out, a rotation is tried all the same.
     hold = None if is_refused(facts.state) else evidence_hold(facts, request)
-    hold = hold or _idle_hold(facts, request) or _window_hold(facts)
+    hold = hold or _idle_hold(facts, request)
+    if facts.state.request is None:  # requests do not wait
+        hold = hold or window_hold(facts) or kept_hold(facts)
     return hold or _ROTATE[facts.target.strategy](facts, request)
 
 
 def _frozen_hold(facts: Facts, request: Request | None) -> Hold | None:
     """Holds while a pause or a blackout lasts, whether or not anything is due: that is what people ask for first."""
-    freeze = facts.freezes.of_rotations
-    if freeze is None or (request is not None and passes(request)):
-        return None
-    return frozen_hold(facts.target.name, freeze)
+    freeze = facts.freezes.holding(request)
+    return None if freeze is None else frozen_hold(facts.target.name, freeze)
 
 
 def _account_hold(facts: Facts, request: Request | None) -> Hold | None:
@@ -149,17 +154,6 @@ def _both_in_use_hold(facts: Facts, published: Credential) -> Hold | None:
     message = f"devices may still use {published.username}, and {facts.consumer.username} is handed out now"
     remedy = f"it can be taken up at once: rotator adopt {facts.target.name}"
     return Hold(HoldReason.IDLE_IN_OVERLAP, f"{message}; {remedy}", until and facts.now + (until - now))
-
-
-def _window_hold(facts: Facts) -> Hold | None:
-    """Holds a scheduled rotation until the window opens. Requests do not wait."""
-    window, clocks = facts.target.policy.window, facts.clocks
-    if facts.state.request is not None or window is None:
-        return None
-    if window.contains(clocks.earliest) and window.contains(clocks.latest):
-        return None
-    opening = window.next_opening(clocks.latest)
-    return Hold(HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", opening)
 
 
 def _replace(facts: Facts, request: Request) -> Decision:

@@ -36,7 +36,7 @@ def judge(
     strategy: Strategy, capabilities: Capabilities, evidence: AccountEvidence, *, required: bool = False
 ) -> StrategyEvidence:
     """Returns what the evidence means for the strategy. What an account cannot do is not asked for here."""
-    broken = _disproof(strategy, evidence)
+    broken = _disproof(strategy, evidence, tries_password=capabilities.proof.tries_password)
     if broken is not None:
         result = evidence.result(broken)
         said = f": {result.evidence}" if result is not None and result.evidence else ""
@@ -53,7 +53,7 @@ def judge(
     return StrategyEvidence(Standing.PROVED, required=required)
 
 
-def _disproof(strategy: Strategy, evidence: AccountEvidence) -> Assumption | None:
+def _disproof(strategy: Strategy, evidence: AccountEvidence, *, tries_password: bool) -> Assumption | None:
     """Returns an assumption that the strategy cannot do without, and that does not hold."""
 
     def fails(assumption: Assumption) -> bool:
@@ -67,4 +67,9 @@ def _disproof(strategy: Strategy, evidence: AccountEvidence) -> Assumption | Non
     masked = fails(known.SHOWS_PASSWORDS) and evidence.shown(known.NEW_LOGS_IN) is not Shown.HOLDS
     if strategy is Strategy.IN_PLACE and masked:
         return known.SHOWS_PASSWORDS  # nothing shows which password is in force
+    # A trunk that is not shown cannot be pointed to the new credential. Where no log-in tries that one, devices would
+    # be the first to learn that it is refused.
+    unseen = fails(known.SHOWS_ATTACHMENTS) and (fails(known.UNATTACHED) or not tries_password)
+    if strategy is not Strategy.IN_PLACE and unseen:
+        return known.SHOWS_ATTACHMENTS
     return None

@@ -13,7 +13,7 @@ from rotator.core.answers import Answer, Done
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Ending, LedgerEntry, TargetState
-from rotator.core.usage_rules import AfterExtension, Sighting, Usage, UsageRules
+from rotator.core.usage_rules import MOST_KEPT, AfterExtension, Sighting, Usage, UsageRules
 from rotator.core.verification import is_fresh
 
 _SAID = {True: "is still in use", False: "is not in use", None: "may be in use"}
@@ -60,12 +60,36 @@ def moments(wanted: UsageRules | None, entry: LedgerEntry) -> tuple[datetime | N
     return last.at + rules.every, extended_until(wanted, entry)
 
 
+def kept_hold(facts: Facts) -> Hold | None:
+    """Holds a rotation that comes by schedule while as many replaced credentials are kept as may be."""
+    kept = [entry for entry in facts.state.ledger if _is_kept(facts, entry)]
+    if len(kept) < MOST_KEPT:
+        return None
+    names = ", ".join(entry.label for entry in kept)
+    message = f"no rotation begins by schedule while {len(kept)} are kept, as they may be in use ({names})"
+    return Hold(HoldReason.KEPT_IN_USE, f"{message}; {_remedy(facts)}")
+
+
+def _is_kept(facts: Facts, entry: LedgerEntry) -> bool:
+    """True if a replaced credential stays until nobody uses it: its overlap was extended to the bound."""
+    wanted, last = facts.target.policy.usage, entry.sighting
+    rules = rules_for(wanted, entry)
+    if rules is None or rules.then is not AfterExtension.HOLD or last is None or last.in_use is False:
+        return False
+    return extended_until(wanted, entry) <= facts.clocks.earliest
+
+
+def _remedy(facts: Facts) -> str:
+    return f"find the devices, or end it: rotator retire {facts.target.name} --despite-use"
+
+
 def _in_use_hold(facts: Facts, entry: LedgerEntry, rules: UsageRules, last: Sighting) -> Hold:
     what = f"{entry.label}, which was replaced, {_SAID[last.in_use]} ({last.evidence})"
     ends = extended_until(facts.target.policy.usage, entry)
-    if ends <= facts.clocks.earliest:
-        remedy = f"find the device, or set `then: retire` in the policy {facts.target.policy.name}"
-        return Hold(HoldReason.KEPT_IN_USE, f"{what}: it stays until nobody uses it; {remedy}")
+    if _is_kept(facts, entry):
+        return kept_hold(facts) or Hold(
+            HoldReason.KEPT_IN_USE, f"{what}: it stays until nobody uses it; {_remedy(facts)}"
+        )
     if rules.then is AfterExtension.RETIRE:
         what += f": it is retired on {ends:%Y-%m-%d %H:%M} UTC at the latest"
     return Hold(HoldReason.IN_USE, what)

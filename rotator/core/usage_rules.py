@@ -7,6 +7,10 @@ from enum import Enum
 PROVIDER_SOURCE = "provider"
 """The name of the source that every account has: the provider itself, where it shows who is logged in."""
 
+MOST_KEPT = 3
+"""So many replaced credentials of a target may be in use past the bound. Then no rotation begins by schedule, as each
+would leave one more that is accepted, and that has to be asked about."""
+
 
 class AfterExtension(Enum):
     """What becomes of a replaced credential that is in use, or may be, when its overlap was extended to the bound."""

@@ -74,14 +74,14 @@ def fresh_verification(facts: Facts) -> Decision | None:
     """
     state, last = facts.state, facts.state.verification
     if last is not None and not last.accepted:
-        return refused_hold(facts, last) if _waits(facts) else _ask(facts)
+        return refused_hold(facts, last) if _waits(facts) else ask(facts)
     # When a short overlap ends, a proof from its beginning must not count.
     within = max(min(FRESH, facts.target.policy.overlap / 2), RESOLUTION)
     if last is not None and is_fresh(last.at, facts, within):
         return None
     if state.verify_failures and _waits(facts):
         return Hold(HoldReason.UNVERIFIED, "the provider could not be asked whether it accepts what is published")
-    return _ask(facts)
+    return ask(facts)
 
 
 def _waits(facts: Facts) -> bool:
@@ -89,7 +89,8 @@ def _waits(facts: Facts) -> bool:
     return is_waiting(facts.state.verify_at, facts.clocks.vault)
 
 
-def _ask(facts: Facts) -> Decision:
+def ask(facts: Facts) -> Decision:
+    """Returns the proof of what is published, or why nobody can be asked now."""
     published = facts.state.published
     if published is None:
         return Hold(HoldReason.UNVERIFIED, "nothing is published yet")
@@ -128,8 +129,8 @@ def periodic(facts: Facts) -> Decision | None:
         return DrawVerification() if wanted else None
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
     if again:
-        return None if _waits(facts) else _ask(facts)
-    return _ask(facts) if (wanted or ends_by_itself(state)) and state.verify_at <= facts.clocks.vault else None
+        return None if _waits(facts) else ask(facts)
+    return ask(facts) if (wanted or ends_by_itself(state)) and state.verify_at <= facts.clocks.vault else None
 
 
 def ends_by_itself(state: TargetState) -> bool:

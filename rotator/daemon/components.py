@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
+from rotator.core.account_key import AccountKey
 from rotator.core.model import Capabilities, Target
 from rotator.core.waves import with_canaries
+from rotator.daemon.notification_sender import NotificationSender
 from rotator.engine import Engine, FormerNames, PauseBook, Presence, Waves
 from rotator.ports import Provider
 from rotator.providers.http.rate_limit import Pacer
@@ -13,6 +16,23 @@ from rotator.settings import Settings
 from rotator.vault.audit_store import VaultAuditStore
 from rotator.vault.client import VaultClient
 from rotator.vault.store import VaultStore
+
+
+@dataclass(frozen=True, slots=True)
+class AssembledAccount:
+    """One entry under `providers`, with what it shares with others."""
+
+    provider: Provider
+    key: str  # see `AccountOptions.account_key`
+    pacer: Pacer
+    has_own_pace: bool  # False: it uses the pace of the account whose key administers it
+    evidence_key: str  # of one kind of credential there
+    life: AccountKey  # of its own key
+
+    def tell_open(self, wait: timedelta) -> None:
+        """Tells the other processes that its circuit is open; not where other accounts would rest for it as well."""
+        if self.has_own_pace:
+            self.pacer.shut(wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +48,13 @@ class Components:
     providers: Mapping[str, Provider]
     paces: Mapping[str, Pacer]  # by the account's name in the configuration
     evidence_keys: Mapping[str, str]  # likewise: the name of its evidence document
+    account_keys: Mapping[str, AccountKey]  # likewise: the life of its own key
     engine: Engine
     former_names: FormerNames
     presence: Presence
     waves: Waves
     pauses: PauseBook
+    senders: Mapping[str, NotificationSender]  # by the name of the notification's route; none of a command
     connections: ExitStack
 
     def with_targets(self, new: Iterable[Target]) -> "Components":

@@ -4,7 +4,6 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,9 @@ from rotator.core.waves import with_canaries
 from rotator.daemon.audit_receivers import begin_audit
 from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
-from rotator.daemon.components import Components
+from rotator.daemon.components import AssembledAccount, Components
+from rotator.daemon.hooks import hooks_by_name
+from rotator.daemon.notification_sender import senders
 from rotator.daemon.usage_sources import usage_sources
 from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
@@ -29,13 +30,13 @@ from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
 from rotator.observe.selections import Selections
-from rotator.ports import Provider, StoreDenied
+from rotator.ports import StoreDenied
 from rotator.providers.http.client import Http
 from rotator.providers.http.directory import Directories
 from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
-from rotator.settings import ConfigError, ConfigProblem, Settings, load
+from rotator.settings import ON_DISK, ConfigError, ConfigProblem, Draft, Settings, load
 from rotator.settings.usage import http_sources
 from rotator.settings.vault import EmbeddedVaultSettings, RemoteVaultSettings
 from rotator.vault.answers import Caller
@@ -46,14 +47,6 @@ from rotator.vault.logins import ServerSetup
 from rotator.vault.store import VaultStore
 
 StateListener = Callable[[Target, TargetState], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _AssembledAccount:
-    provider: Provider
-    key: str  # see `AccountOptions.account_key`
-    pacer: Pacer
-    evidence_key: str  # of one kind of credential there
 
 
 class Composition:
@@ -68,6 +61,7 @@ class Composition:
         read_only: bool = False,
         gets_only: bool = False,
         quiet: bool = False,
+        draft: Draft = ON_DISK,
     ) -> None:
         """Reads the configuration and sets up logging and the audit.
 
@@ -78,12 +72,13 @@ class Composition:
             quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
                 file to standard error instead of standard output (at a terminal only what Vault has not taken), and
                 use the embedded Vault of a running daemon.
+            draft: what stands in for files of the configuration that are not written yet.
 
         Raises:
             ConfigError: the configuration is invalid.
             AuditError: the audit has no usable destination.
         """
-        self._config, self._environ, self._stop = config, environ, stop
+        self._config, self._environ, self._stop, self._draft = config, environ, stop, draft
         self._read_only, self._gets_only, self._quiet = read_only, read_only or gets_only, quiet
         self.clock = SystemClock(stop)
         self.randomness = SystemRandomness()
@@ -145,12 +140,13 @@ class Composition:
         return settings
 
     def _load(self) -> Settings:
-        settings = load(self._config, self._environ)
+        settings = load(self._config, self._environ, self._draft)
         if settings.daemon.http.token is not None:
             self.redactor.add(settings.daemon.http.token.value)
         self.redactor.add(*settings.audit.secrets)
         for source in http_sources(settings.usage_sources).values():
             self.redactor.add(*source.secrets)
+        self.redactor.add(*(route.url.value for route in settings.notifications.values()))
         return settings
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
@@ -174,7 +170,7 @@ class Composition:
 
         Raises:
             StoreError: a secret in Vault cannot be read, or Vault's CA file is unusable.
-            ConfigError: a secret in Vault or an account's CA file is unusable.
+            ConfigError: a secret in Vault, an account's CA file or the URL of a notification is unusable.
         """
         with ExitStack() as undo:
             client = self._client(settings)
@@ -184,6 +180,7 @@ class Composition:
             providers = {name: account.provider for name, account in accounts.items()}
             targets = with_canaries(self._targets(settings, store))
             self.metrics.expect(len(targets))
+            self.metrics.expect_notifications(settings.notifications)
             by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
             former_names = FormerNames(store, frozenset(by_name))
@@ -205,13 +202,16 @@ class Composition:
                 stopping=self._stop.is_set,
                 account_keys={name: account.key for name, account in accounts.items()},
                 pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
-                tell_open=lambda name, wait: accounts[name].pacer.shut(wait),
+                tell_open=lambda name, wait: accounts[name].tell_open(wait),
                 former_names=former_names,
                 is_dead=presence.is_dead,
                 waves=waves,
                 usage_sources=usage_sources(settings, self._config, store, self.clock, self.metrics, undo),
                 evidence=KnownEvidence(store, self.clock, evidence_keys, required),
                 pauses=pauses,
+                hooks=hooks_by_name(
+                    settings, self._config, self._environ, store.read_key, self.clock, self.redactor, undo
+                ),
             )
             return Components(
                 settings,
@@ -223,11 +223,13 @@ class Composition:
                 providers,
                 paces,
                 evidence_keys,
+                {name: account.life for name, account in accounts.items()},
                 engine,
                 former_names,
                 presence,
                 waves,
                 pauses,
+                {} if self._quiet else senders(settings, self._config),
                 undo.pop_all(),
             )
 
@@ -264,7 +266,7 @@ class Composition:
         names = {target.name for target in targets}
         return (*targets, *remembered(settings.core_selections, store.list_states(), names))
 
-    def _accounts(self, settings: Settings, store: VaultStore, undo: ExitStack) -> dict[str, "_AssembledAccount"]:
+    def _accounts(self, settings: Settings, store: VaultStore, undo: ExitStack) -> dict[str, AssembledAccount]:
         book = ReadOnlyBook(store) if self._read_only else store
         pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
         directories = Directories()
@@ -281,16 +283,17 @@ class Composition:
         pacers: Pacers,
         directories: Directories,
         undo: ExitStack,
-    ) -> "_AssembledAccount":
+    ) -> AssembledAccount:
         options = account.with_secrets(store.read_key)
         self.redactor.add(*options.secrets, *(options.proxy.secrets if options.proxy is not None else ()))
         try:
             key, connection = options.account_key, options.http(name, read_only=self._gets_only)
-            pacer = pacers.of(key, connection.rate_limit)
+            pacer = pacers.of(options.pace_key or key, connection.rate_limit)
             http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
             undo.callback(http.close)
             provider = KINDS[options.type](options, http, self.randomness)
-            return _AssembledAccount(provider, key, pacer, f"{options.type}-{key}")
+            shared = not options.pace_key
+            return AssembledAccount(provider, key, pacer, shared, f"{options.type}-{key}", options.key)
         except ValueError as error:  # found only now that the secrets are known; its text contains no value
             problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
         raise ConfigError([problem])

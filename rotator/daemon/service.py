@@ -9,6 +9,7 @@ import structlog
 
 from rotator import __version__
 from rotator.core.clocks import Clocks
+from rotator.core.evidence import AccountEvidence
 from rotator.daemon.audit_watch import remove_old
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
@@ -17,6 +18,7 @@ from rotator.daemon.composition import Composition
 from rotator.daemon.evidence_warning import warn_of_strategies
 from rotator.daemon.http import Endpoint, Pages, Probes
 from rotator.daemon.looks import Looks
+from rotator.daemon.notification_watch import NotificationWatch
 from rotator.daemon.reload import Reload
 from rotator.daemon.rotate_now import RotationSignal, rotate_now
 from rotator.daemon.scheduler import Scheduler
@@ -25,6 +27,7 @@ from rotator.daemon.share import Share
 from rotator.daemon.signals import SignalRequest, Signals
 from rotator.daemon.snapshot import Snapshot
 from rotator.daemon.watches import start_watch
+from rotator.daemon.web import Web
 from rotator.observe.health import Health
 from rotator.ports import StoreError, StoreUnavailable
 from rotator.settings import Settings
@@ -64,12 +67,16 @@ class Service:
         self._share = Share(self._looks, self._scheduler, self._snapshot, clock, holder)
         self._bell = BellWatch(self._looks, self._scheduler, self._share, self._health, clock, holder)
         self._selections = SelectionWatch(composition, self._looks, self._share)
+        self._notifications = NotificationWatch(composition, self._looks, self._snapshot, self._share)
         composition.metrics.follow_paces(self._paces)
+        composition.metrics.follow_keys(lambda: found.account_keys if (found := self._looks.components) else {})
+        composition.metrics.follow_checks(self._checks)
         composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
         pages = Pages(
             composition.metrics.render,
             lambda query: self._snapshot.document(self._looks.components, query),
+            Web(composition, self._snapshot, lambda: self._looks.components),
             lambda: self._settings.daemon.http.required_token,
         )
         self._endpoint = Endpoint(daemon.http, pages, Probes(self._health), composition.clock)
@@ -144,6 +151,7 @@ class Service:
         start_watch("share-watch", self._share.watch, self._stop)
         start_watch("selection-watch", self._selections.watch, self._stop)
         start_watch("audit-watch", self._tend_audit, self._stop)
+        start_watch("notification-watch", self._notifications.watch, self._stop)
         self._scheduler.start()
         targets = len(self._components.targets)
         warn_of_strategies(self._components)
@@ -224,6 +232,10 @@ class Service:
         components = self._looks.components
         paces = components.paces if components is not None else {}
         return {name: (pacer.held_for(), pacer.share()) for name, pacer in paces.items()}
+
+    def _checks(self) -> Mapping[str, AccountEvidence]:
+        components = self._looks.components
+        return components.engine.checks if components is not None else {}
 
     def _heartbeat(self) -> None:
         self._health.beat()

@@ -1,5 +1,6 @@
 """The latest state and look of each target: the source of metrics, `/status` and the one log line for each run."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
@@ -14,7 +15,8 @@ from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
 from rotator.engine import Look, Outcome
 from rotator.observe.fleet import LOOKED_AT_WITHIN
-from rotator.observe.logs import log_run
+from rotator.observe.logs import log_blocked, log_run
+from rotator.observe.ordering import Order, sort_key
 from rotator.observe.status import StatusPage, Surroundings, status_document, summary
 from rotator.observe.status_query import PAGE, StatusQuery
 from rotator.observe.target_figures import TargetSnapshot
@@ -45,8 +47,10 @@ class Snapshot:
                     self._find_orphans(state, self._components)
 
     def update_look(self, target: Target, look: Look) -> None:
-        """Stores a look that has ended."""
+        """Stores a look that has ended, and logs what it tried. That a target waits was logged when the try failed."""
+        before = self._fleet.get(target.name)
         self._fleet.held(target.name, look.hold, look.freezes)
+        log_blocked(target.name, before.hold if before is not None else None, look.hold)
         attempt = look.state.attempt if look.state else None
         published = look.state.published if look.state else None
         log_run(
@@ -57,7 +61,7 @@ class Snapshot:
             credential=published.id if published else None,
             seconds=look.seconds,
             next_look=look.next_look,
-            error=look.message if look.outcome in _FAILED else "",
+            error=look.message if look.outcome in _FAILED and (look.steps or look.hold is None) else "",
         )
 
     def keep_only(self, names: Iterable[str]) -> None:
@@ -96,6 +100,41 @@ class Snapshot:
         more = next(matching, None) is not None
         following = page[-1].name if more and page else None
         return self._document(page, orphans if query.asks_for_orphans else [], len(orphans), following, query.limit)
+
+    def turned_to(
+        self, components: Components | None, query: StatusQuery, order: Order, skip: int, length: int
+    ) -> tuple[Sequence[TargetSnapshot], Mapping[str, Any], int]:
+        """Returns some of the targets that match, in an order, their status document, and how many match."""
+        with self._lock:
+            self._follow(components)
+            targets = self._targets
+        matching = list(self._matching(targets, query))
+        if order is not Order.NAME:
+            key = sort_key(order, self._fleet.in_need())
+            matching.sort(key=lambda target: key(self._seen(target)))
+        page = matching[skip : skip + length]
+        return [self._seen(target) for target in page], self._document(page, [], 0, None, length), len(matching)
+
+    def one(self, components: Components | None, name: str) -> tuple[TargetSnapshot, Mapping[str, Any]] | None:
+        """Returns what is known of a target, and its row of the status document; None if this process has none."""
+        with self._lock:
+            self._follow(components)
+            place = bisect_left(self._targets, name, key=lambda target: target.name)
+            found = self._targets[place : place + 1]
+        known = self._fleet.get(name)
+        if found and found[0].name == name:
+            target = found[0]
+        elif known is not None and known.target.removed:
+            target = known.target
+        else:
+            return None
+        return self._seen(target), self._document([target], [], 0, None, 1)["targets"][0]
+
+    def numbers(self, components: Components | None) -> tuple[int, int]:
+        """Returns how many targets this process looks at, and how many there are."""
+        with self._lock:
+            self._follow(components)
+            return len(self._targets), len(self._names)
 
     def in_need(self, components: Components) -> Mapping[str, Any]:
         """Returns the status document of the targets that somebody has to look after, and of no more than a page."""
@@ -137,8 +176,7 @@ class Snapshot:
     def _seen(self, target: Target) -> TargetSnapshot:
         """Returns what is known of a target, or, until its first look, that nothing is."""
         known = self._fleet.get(target.name)
-        unknown = TargetState(target.name)
-        return known or TargetSnapshot(target, unknown, self._composition.clock.now())
+        return known or TargetSnapshot(target, TargetState(target.name), self._composition.clock.now())
 
     def _follow(self, components: Components | None) -> None:
         """Prepares what depends on the configuration and on the share of this process, once for each."""

@@ -6,8 +6,10 @@ from rotator.engine.former_names import FormerNames
 from rotator.engine.known_evidence import KnownEvidence
 from rotator.engine.limits import Limits
 from rotator.engine.look import Look, Outcome
+from rotator.engine.orphan_repair import Orphaned, OrphanRepair
 from rotator.engine.pauses import PauseBook
 from rotator.engine.presence import Presence
+from rotator.engine.reconciling import ReconciledAccount, Reconciler
 from rotator.engine.usage_effects import AcknowledgementSource
 from rotator.engine.waves import Waves
 
@@ -18,9 +20,13 @@ __all__ = [
     "KnownEvidence",
     "Limits",
     "Look",
+    "OrphanRepair",
+    "Orphaned",
     "Outcome",
     "PauseBook",
     "Presence",
+    "ReconciledAccount",
+    "Reconciler",
     "Waves",
     "ring_bell",
 ]

@@ -1,6 +1,6 @@
 """A check of an account: what it shows by reading, and by the life of a scratch credential. For `check-provider`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rotator.core import evidence as known
@@ -74,6 +74,8 @@ class AccountCheck:
         holder: str,
         version: str,
         learn: Callable[[Secret | None], None] = lambda _: None,
+        users: Callable[[], Sequence[Target]] | None = None,
+        names: Collection[str] = (),
     ) -> None:
         """Prepares a check without connecting.
 
@@ -84,7 +86,11 @@ class AccountCheck:
             holder: names this process.
             version: of rotator, for the evidence.
             learn: is told of every password.
+            users: returns every target that may use a credential of the account, also by another name of it, and those
+                that were removed; by default `targets`.
+            names: all names of the account in the configuration.
         """
+        self._users, self._names = users or (lambda: targets), frozenset({account, *names})
         self._account, self._provider, self._targets, self._version = account, provider, targets, version
         self._store, self._clock, self._randomness, self._learn = store, clock, randomness, learn
         self._results = CheckResults(clock)
@@ -98,15 +104,23 @@ class AccountCheck:
         if not found:
             why = "; ".join(message_of(one) for one in answers if not isinstance(one, Done))
             raise CheckImpossible(f"{self._account} has no {name!r}" + (f": {why}" if why else ""))
-        for target in self._targets:
-            state = self._store.read_state(target.name).state
-            used = [one.credential for one in state.ledger]
-            used += [one for one in (state.published, state.standby) if one is not None]
-            used += [state.attempt.staged] if state.attempt is not None else []
-            if target.names(found[0].username) or any(_is_one(each, found[0]) for each in used):
+        for target in self._users():
+            named = target.account in self._names and target.names(found[0].username)
+            if named or any(self._is_one(each, found[0]) for each in self._used_by(target)):
                 raise CheckImpossible(f"{found[0].username} is not expendable: target {target.name} uses it")
         self._learn(found[0].password)
         return found[0]
+
+    def _used_by(self, target: Target) -> Iterator[Credential]:
+        state = self._store.read_state(target.name).state
+        yield from (one.credential for one in state.ledger)
+        yield from (one for one in (state.published, state.standby) if one is not None)
+        if state.attempt is not None:
+            yield state.attempt.staged
+
+    def _is_one(self, one: Credential, other: Credential) -> bool:
+        same = one.id is not None and one.id == other.id
+        return one.account in self._names and (same or is_same_name(one.username, other.username))
 
     @property
     def left_behind(self) -> tuple[Scratch, ...]:
@@ -115,9 +129,9 @@ class AccountCheck:
 
     def read(self, by: str) -> CheckReport:
         """Checks what reading shows, and keeps it. Raises StoreError."""
-        AccountReading(self._account, self._provider, self._clock, self._results).read(self._targets)
+        reached = AccountReading(self._account, self._provider, self._clock, self._results).read(self._targets)
         self._ground.read()
-        return self._kept(by, account_reading.COVERED, ())
+        return self._kept(by, account_reading.COVERED if reached else (), ())
 
     def write(self, by: str, living: tuple[str, ...], expendable: str | None = None) -> CheckReport:
         """Cleans up what an earlier check left, and checks everything.
@@ -134,24 +148,27 @@ class AccountCheck:
         life = ScratchLife(self._provider, self._clock, self._randomness, self._results, self._ground, self._learn)
         try:
             self._ground.clean_up(life.tried)
-            self._check_everything(life, expendable)
+            reached = self._check_everything(life, expendable)
             left = self._ground.clean_up(life.tried)
         except CheckStopped:
             self._ground.clean_up(lambda call: call())
             raise
         forms = (one.key for one in self._provider.first_forms.values())
         covered = (*account_reading.COVERED, *(one.key for one in _BY_WRITING), *forms)
-        self._ground.write(replace(self._ground.evidence, holder="", written_at=self._clock.now()))
-        return self._kept(by, covered, tuple(left))
+        written_at = self._clock.now() if reached else self._ground.evidence.written_at
+        self._ground.write(replace(self._ground.evidence, holder="", written_at=written_at))
+        return self._kept(by, covered if reached else (), tuple(left))
 
-    def _check_everything(self, life: ScratchLife, expendable: str | None) -> None:
+    def _check_everything(self, life: ScratchLife, expendable: str | None) -> bool:
+        """Returns False if nothing can be asked of the account: that takes nothing back that was shown before."""
         reading = AccountReading(self._account, self._provider, self._clock, self._results)
         if not reading.read(self._targets):
-            return
+            return False
         if expendable is not None:  # looked up after the cleaning: an earlier check may have set its password back
             life.work_on(self._ground.keep_expendable(self.find_expendable(expendable)))
         else:
-            life.live(next(iter(reading.found), None), self._neighbour(reading.found))
+            life.live(next(iter(reading.found), None), self._neighbour(reading.found), reading.trunk)
+        return True
 
     def _neighbour(self, found: Sequence[Credential]) -> Credential | None:
         """Returns a published credential that something at the provider names: devices log in with it."""
@@ -173,8 +190,3 @@ class AccountCheck:
 
         evidence = repeat_on_conflict(keep, self._clock)
         return CheckReport(self._account, results, evidence, tuple(self._results.exchanges), left)
-
-
-def _is_one(one: Credential, other: Credential) -> bool:
-    same = one.id is not None and one.id == other.id
-    return one.account == other.account and (same or is_same_name(one.username, other.username))

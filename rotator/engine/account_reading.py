@@ -1,12 +1,13 @@
 """The part of a check that only reads: the API, the key, the clock, the listing, the targets' credentials."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from rotator.core import evidence as known
 from rotator.core.answers import Answer, Done, Refused
 from rotator.core.exchanges import ProviderExchange, outcomes, uneven_fields
-from rotator.core.model import Credential, Target
+from rotator.core.model import Attachment, Credential, Target
 from rotator.core.selection import ListedCredential
 from rotator.engine.check_results import CheckResults
 from rotator.engine.provider_caller import message_of
@@ -27,6 +28,7 @@ COVERED = tuple(
         known.USERNAMES,
         known.SHOWS_PASSWORDS,
         known.SHOWS_ATTACHMENTS,
+        known.TRUNK_ASKS,
         known.SHOWS_USAGE,
         known.ANSWERS,
     )
@@ -42,6 +44,8 @@ class AccountReading:
         self._account, self._provider, self._clock, self._results = account, provider, clock, results
         self.found: tuple[Credential, ...] = ()
         """The credentials of the targets that the account has."""
+        self.trunk = ""
+        """Where what a trunk names is let in, if passwords are tried there; empty: unknown."""
 
     def read(self, targets: Sequence[Target]) -> bool:
         """Reads everything. Returns False if nothing can be asked of the account."""
@@ -193,3 +197,22 @@ class AccountReading:
             named = [f"{one.name} names {users.get(one.credential_id, one.credential_id)}" for one in answer.value]
             words = "; ".join(named[:_MOST_NAMED]) or "none names a credential of a target"
             self._results.holds(known.SHOWS_ATTACHMENTS, words)
+        if self._provider.capabilities.proves_attached:
+            self._judge_trunks(found, answer.value if isinstance(answer, Done) else ())
+
+    def _judge_trunks(self, found: Sequence[Credential], trunks: Sequence[Attachment]) -> None:
+        """Asks for a challenge at the domains of the trunks, without a password."""
+        domains = {one.host: one.credential_id for one in trunks if one.host}
+        if not domains:
+            words = "no trunk that is shown with its domain names a credential of a target"
+            self._results.not_shown(known.TRUNK_ASKS, words)
+            return
+        users, asked = {one.id: one for one in found}, list(domains)[:_MOST_ASKED_FOR]
+        answers: dict[str, Answer[None]] = {}
+        for domain in asked:
+            with self._results.watching():
+                answers[domain] = self._provider.can_prove(replace(users[domains[domain]], host=domain))
+        asking = [domain for domain, answer in answers.items() if isinstance(answer, Done)]
+        self.trunk = next(iter(asking), asked[0])
+        judge = self._results.holds if len(asking) == len(answers) else self._results.does_not
+        judge(known.TRUNK_ASKS, "; ".join(map(message_of, answers.values())))

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from rotator.core import adoption
-from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, KnownToOperator
+from rotator.core.adoption import AdoptionImpossible, AdoptionPlan, AdoptionRefused, KnownToOperator
 from rotator.core.answers import Done
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
+from rotator.core.log_ins import is_wrong
 from rotator.core.model import Credential, Target, TargetState
 from rotator.core.origin import Origin
 from rotator.engine.provider_caller import ProviderCaller, message_of
@@ -80,9 +81,8 @@ def _prove(caller: ProviderCaller, plan: AdoptionPlan) -> None:
         return  # a rotation follows, which replaces it
     answer = caller.prove(credential)
     if not isinstance(answer, Done):
-        raise AdoptionImpossible(
-            f"{credential.account} does not accept {credential.username}, so it was not taken up: {message_of(answer)}"
-        )
+        what = f"{credential.account} does not accept {credential.username}, so it was not taken up"
+        raise (AdoptionRefused if is_wrong(answer) else AdoptionImpossible)(f"{what}: {message_of(answer)}")
 
 
 def _lift_end(caller: ProviderCaller, session: Session, plan: AdoptionPlan, origin: Origin) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, ends, moves
+from rotator.core import advance, attempt_ends, drift, ends, hooks, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
@@ -57,7 +57,8 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             made_at = session.clocks().latest
             credential = replace(credential, username=username, password=password, made_at=made_at)
     caller.intend(AuditVerb.STAGE, session.target, credential, **action.request.origin.facts)
-    session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.shared_now()))
+    opened = advance.after_stage(session.state, action, attempt_id, credential, caller.shared_now())
+    session.write_claimed(hooks.due_before_rotation(opened, session.target.policy))
     record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
 
@@ -77,7 +78,11 @@ def _make_sure_of_document(caller: ProviderCaller, session: Session, action: do.
 
 
 def drop(caller: ProviderCaller, session: Session, action: do.Drop) -> None:
-    """Drops a request that cannot be carried out."""
+    """Drops a request that cannot be carried out, or need not be."""
+    if action.needless:
+        session.write(drift.after_needless_repair(session.state))
+        caller.record(AuditVerb.DROP, session.target, AuditOutcome.DONE, reason=action.message)
+        return
     caller.record(AuditVerb.DROP, session.target, AuditOutcome.REFUSED, reason=action.message)
     later = caller.next_try(session.state.failures + 1)
     session.write(advance.after_drop(session.state, action.message, later))

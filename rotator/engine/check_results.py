@@ -100,7 +100,7 @@ class CheckResults:
         if self._slowest_change is not None:
             words = f"{self._slowest_change:.1f} s at the most"
             self.holds(known.PROPAGATES, words, self._slowest_change)
-        timed = [one.seconds for one in self.exchanges if one.method != "REGISTER"]
+        timed = [one.seconds for one in self.exchanges if not one.is_sip]
         if timed:
             slowest = max(timed)
             words = f"{len(timed)} requests: median {median(timed):.2f} s, slowest {slowest:.2f} s"

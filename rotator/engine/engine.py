@@ -12,6 +12,7 @@ from rotator.core.answers import Answer, Retry, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.circuit import Circuit
 from rotator.core.decide import claimed_elsewhere
+from rotator.core.evidence import AccountEvidence
 from rotator.core.facts import Facts, has_other_identity
 from rotator.core.freezes import Freezes, freezes
 from rotator.core.holding import Hold, HoldReason
@@ -41,6 +42,7 @@ from rotator.engine.waves import Waves
 from rotator.ports import (
     Audit,
     Conflict,
+    HooksByName,
     Providers,
     Randomness,
     Store,
@@ -77,6 +79,7 @@ class Engine:
         pauses: PauseBook | None = None,
         usage_sources: UsageSources | None = None,
         evidence: KnownEvidence | None = None,
+        hooks: HooksByName | None = None,
     ) -> None:
         """Wires one engine.
 
@@ -95,6 +98,7 @@ class Engine:
             pauses: knows what is paused; by default one of its own.
             usage_sources: what a policy may ask who is logged in, beside the provider; by default nothing.
             evidence: what checks have shown of each account; by default it is not asked for.
+            hooks: what a policy may run before and after a rotation or a retirement; by default nothing.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(
@@ -112,7 +116,16 @@ class Engine:
         self._evidence = evidence or KnownEvidence(store, clock, {})
         self.removal = Removal(store, clock, audit, self._claims, self._pauses)
         self._caller = ProviderCaller(
-            providers, store, clock, randomness, audit, self.throttles, limits, self._waves, usage_sources or {}
+            providers,
+            store,
+            clock,
+            randomness,
+            audit,
+            self.throttles,
+            limits,
+            self._waves,
+            usage_sources or {},
+            hooks or {},
         )
         self._at_once = replace(self._caller, raises_paced=False)  # for a person who waits for an answer
         self._steps = Steps(self._caller, self._at_once, self._facts, clock, stopping)
@@ -160,6 +173,11 @@ class Engine:
     def evidence(self, target: Target) -> StrategyEvidence | None:
         """Returns what checks have shown of the target's strategy at its account."""
         return self._evidence.of(target, self._capabilities)
+
+    @property
+    def checks(self) -> Mapping[str, AccountEvidence]:
+        """What checks have shown, by account, as far as this process has read it."""
+        return self._evidence.all
 
     def request(self, target: Target, request: Request) -> TargetState:
         """Writes a request into the state document, where it outlives this process. Raises StoreError."""
@@ -220,14 +238,17 @@ class Engine:
         return adoption.plan_adoption(self._at_once, self._open(target), known)
 
     def adopt(self, target: Target, known: KnownToOperator, plan: AdoptionPlan, origin: Origin) -> TargetState | Hold:
-        """Takes up what `plan_adoption` found; a hold while another process works on the target.
+        """Takes up what `plan_adoption` found; a hold while another process works there, or log-ins have to rest.
 
         Raises StoreError, AdoptionImpossible.
         """
         session = self._open(target)
-        working = claimed_elsewhere(self._facts(session))
-        if working is not None:
-            return working
+        facts = self._facts(session)
+        hold = claimed_elsewhere(facts)
+        if hold is None and plan.credential.password is not None:
+            hold = log_in_hold(facts, plan.credential.account)
+        if hold is not None:
+            return hold
         if adoption.plan_adoption(self._at_once, session, known) != plan:
             raise AdoptionImpossible("something changed in the meantime: try again")
         return adoption.adopt(self._at_once, session, plan, origin)

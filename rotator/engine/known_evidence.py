@@ -41,6 +41,13 @@ class KnownEvidence:
             return StrategyEvidence(Standing.UNPROVED, f"what checks have shown cannot be read: {problem}", required)
         return judge(target.strategy, can, known, required=required)
 
+    @property
+    def all(self) -> dict[str, AccountEvidence]:
+        """What was last read, by the account's name in the configuration, of those that were read."""
+        with self._lock:
+            known = {name: self._known.get(key) for name, key in self._keys.items()}
+        return {name: found[1] for name, found in known.items() if found is not None}
+
     def _evidence(self, key: str) -> tuple[AccountEvidence, str]:
         with self._lock:
             read_at, known, problem = self._known.get(key, (None, AccountEvidence(), ""))

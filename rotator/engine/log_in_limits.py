@@ -43,7 +43,7 @@ class LogInLimits:
     def ended_turns(
         self, state: TargetState, capabilities: Mapping[str, Capabilities], clocks: Clocks
     ) -> dict[str, datetime]:
-        """Returns when a target may try what it ended, for each account at which something is to be tried now."""
+        """Returns, by account, when a target may try what it ended there, if it has anything to try now."""
         turns: dict[str, datetime] = {}
         for ended in state.ended:
             account = ended.credential.account

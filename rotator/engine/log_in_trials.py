@@ -95,8 +95,8 @@ class LogInTrials:
         if trial.accepted is None:
             self._results.not_shown(assumption, trial.words)
         elif trial.accepted is wanted:
-            words = "let in" if wanted else "refused"
-            self._results.holds(assumption, f"{words} within {trial.seconds:.1f} s", trial.seconds)
+            said = f"{'let in' if wanted else 'refused'} within {trial.seconds:.1f} s"
+            self._results.holds(assumption, f"{said}: {trial.words}", trial.seconds)
             self._results.add_change(trial.seconds)
         else:
             words = "refused" if wanted else "still let in"

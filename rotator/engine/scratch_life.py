@@ -48,16 +48,18 @@ class ScratchLife:
         self._log_ins = LogInTrials(provider, clock, results)
         self._refused_already = False  # it is disabled for good
 
-    def live(self, like: Credential | None, neighbour: Credential | None) -> None:
+    def live(self, like: Credential | None, neighbour: Credential | None, trunk: str = "") -> None:
         """Creates a credential, tries everything, and deletes it again.
 
         Args:
             like: a credential of a target, from which it inherits what it needs for a log-in, such as grants.
             neighbour: a published credential that something at the provider names, with its password.
+            trunk: the domain where log-ins are tried, if that is a trunk's.
         """
         scratch = self._create(like)
         if scratch is None:
             return
+        scratch = replace(scratch, host=scratch.host or trunk)  # no trunk names it: nothing else says where to try
         self._find(scratch)
         self._log_in(scratch, neighbour)
         if self._can.sets_password:

@@ -39,6 +39,9 @@ class Resolved:
         return self
 
 
+_NOT_THERE_YET = Resolved(Secret("not-there-yet"))
+
+
 @dataclass(frozen=True, slots=True)
 class InVault:
     """A secret in Vault that has not been read yet. Its path is below the configured mount."""
@@ -106,6 +109,8 @@ def _from_env(name: Any, context: LoadContext) -> Resolved:
         raise invalid("env must be the name of an environment variable", "name one, such as {env: VOBIZ_AUTH_TOKEN}")
     label = f"environment variable {name}" if _USUAL_ENV_NAME.fullmatch(name) else "environment variable"
     value = context.environ.get(name)
+    if value is None and context.secrets_may_lack:
+        return _NOT_THERE_YET
     if value is None:
         raise invalid(f"the {label} is not set", "set it for the process that runs rotator")
     return Resolved(_single_line(value, f"the {label}"))
@@ -119,6 +124,10 @@ def _from_file(path: Any, context: LoadContext) -> Resolved:
     try:
         mode = file.stat().st_mode
         content = _read(file) if stat.S_ISREG(mode) else None
+    except FileNotFoundError as error:
+        if context.secrets_may_lack:
+            return _NOT_THERE_YET
+        reason = error.strerror
     except OSError as error:
         reason = error.strerror
     else:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-ROW_CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+ROW_CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class Section(BaseModel):

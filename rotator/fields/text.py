@@ -30,6 +30,7 @@ class LoadContext:
     environ: Mapping[str, str]
     directory: Path  # of the configuration file: relative paths start here
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    secrets_may_lack: bool = False  # a variable or a file that is not there yet is no mistake
 
 
 def context_of(info: ValidationInfo) -> LoadContext:
@@ -133,6 +134,24 @@ Word = Annotated[
     ),
 ]
 """An identifier in another system: a user name, a role, an account."""
+
+KubernetesName = Annotated[
+    str,
+    matching(
+        r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
+        "is not a name of Kubernetes",
+        "use lower-case letters, digits, '-' and '.', such as 'kamailio'",
+    ),
+]
+"""The name of an object or of a namespace in Kubernetes."""
+
+Program = Annotated[
+    str,
+    matching(
+        r"^[^\0]{1,4096}$", "cannot be part of a command", "give the program by its whole path, and its arguments"
+    ),
+]
+"""A part of a command: the program, or one argument."""
 
 UrlSegment = Annotated[
     str, matching(r"^[A-Za-z0-9_-]{1,64}$", "is not a valid id", "use letters, digits, '_' and '-' only")

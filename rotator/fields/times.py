@@ -1,7 +1,7 @@
 """Time fields: durations, time zones, cron expressions."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -12,6 +12,7 @@ from rotator.fields.text import TextField, invalid
 LONGEST = timedelta(days=3650)
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = r"^(?=.)([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$"
+_DAY_REMEDY = "write it as '2026-10-01'"
 _DURATION_REMEDY = "write it with units, such as '90d', '24h', '5s' or '1h30m'"
 
 
@@ -37,7 +38,7 @@ def duration_text(length: timedelta) -> str:
     return text or "0s"
 
 
-def _bounded(least: timedelta) -> TextField:
+def _bounded(least: timedelta, most: timedelta = LONGEST) -> TextField:
     def read(text: str) -> timedelta:
         try:
             length = duration(text)
@@ -45,8 +46,8 @@ def _bounded(least: timedelta) -> TextField:
             raise invalid("is not a duration", _DURATION_REMEDY) from None
         if length < least:
             raise invalid("is too short", f"set at least {duration_text(least)}")
-        if length > LONGEST:
-            raise invalid("is too long", f"set at most {duration_text(LONGEST)}")
+        if length > most:
+            raise invalid("is too long", f"set at most {duration_text(most)}")
         return length
 
     return TextField(read, {"pattern": _DURATION, "examples": ["90d", "24h", "5s", "1h30m"]}, _DURATION_REMEDY)
@@ -63,6 +64,9 @@ WindowLength = Annotated[timedelta, _bounded(timedelta(minutes=1))]
 
 UsageInterval = Annotated[timedelta, _bounded(timedelta(minutes=1))]
 """A duration of a minute or more: each question is a request to somebody else."""
+
+HookTime = Annotated[timedelta, _bounded(timedelta(seconds=1), timedelta(seconds=30))]
+"""A duration from one second to thirty: a worker waits for it, and so does a stop."""
 
 LeaseLength = Annotated[timedelta, _bounded(timedelta(seconds=5))]
 """A duration of five seconds or more: a lease is renewed several times within its length, over a network."""
@@ -112,6 +116,16 @@ def _cron(text: str) -> str:
         return text
     raise invalid(f"the {field} is invalid or never occurs" if field else "describes a time that never occurs", remedy)
 
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise invalid("is not a day", _DAY_REMEDY) from None
+
+
+Day = Annotated[date, TextField(_day, {"format": "date", "examples": ["2026-10-01"]}, _DAY_REMEDY)]
+"""A day, meant from its beginning in UTC."""
 
 TimeZone = Annotated[str, TextField(_timezone, {"examples": ["Europe/Berlin"]}, "use a name such as 'Europe/Berlin'")]
 """A name from the time zone database."""

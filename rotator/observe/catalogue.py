@@ -224,6 +224,12 @@ METRICS = (
         f"Replaced credentials whose disabling or deletion is more than {GRACE.seconds // 60} minutes overdue.",
     ),
     Described(
+        "rotator_hooks_failing",
+        "gauge",
+        _TARGET,
+        "Hooks that follow a rotation or a retirement, and whose last run failed. One that precedes blocks the target.",
+    ),
+    Described(
         "rotator_ended_still_accepted",
         "gauge",
         _TARGET,
@@ -249,6 +255,55 @@ METRICS = (
         "gauge",
         ("account",),
         "When an account with selections was last listed as a whole.",
+    ),
+    Described(
+        "rotator_account_checked_timestamp_seconds",
+        "gauge",
+        ("account", "how"),
+        "When `rotator check-provider` last checked the account: read, or write (with --write, to its end). Absent if "
+        "it never did, and until a target of the account was looked at.",
+    ),
+    Described(
+        "rotator_account_assumptions",
+        "gauge",
+        ("account", "shown"),
+        "What checks of the account have shown of the assumptions that rotations rest on: how many hold, do not hold "
+        "(does_not), or were looked at and not shown.",
+    ),
+    Described(
+        "rotator_account_scratch_credentials",
+        "gauge",
+        ("account",),
+        "Credentials that a check of the account works on, or has left behind: made by it, or with a password that it "
+        "set.",
+    ),
+    Described(
+        "rotator_account_credentials",
+        "gauge",
+        ("account", "finding"),
+        "What the last `rotator reconcile` of the account found: foreign, orphaned, missing, changed, duplicate, "
+        "never_rotated. Daemons read it in Vault, and list nothing for it. Accounts with one listing have the same.",
+    ),
+    Described(
+        "rotator_account_reconciled_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When that was: the last time that the whole listing was compared with the documents.",
+    ),
+    Described(
+        "rotator_account_key_made_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When the account's own key was made, by `key_dates` or by the key itself; absent if nobody knows.",
+    ),
+    Described(
+        "rotator_account_key_expiry_timestamp_seconds",
+        "gauge",
+        ("account",),
+        "When the account's own key expires, likewise.",
+    ),
+    Described(
+        "rotator_account_key_max_age_seconds", "gauge", ("account",), "How old it may become, by `key_dates.max_age`."
     ),
     Described(
         "rotator_account_held_seconds",
@@ -349,6 +404,13 @@ METRICS = (
         "gauge",
         (),
         "Number of the newest record in this process's chain of the audit; -1 before the first.",
+    ),
+    Described(
+        "rotator_notifications_total",
+        "counter",
+        ("route", "outcome"),
+        "Messages that the routes of `notifications` sent, by whether the service took them (`taken`, `not_taken`). "
+        "What was not taken is sent again.",
     ),
     Described(
         "rotator_audit_waiting_records",

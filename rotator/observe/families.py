@@ -12,6 +12,8 @@ from prometheus_client.metrics_core import (
     SummaryMetricFamily,
 )
 
+from rotator.core.account_key import AccountKey
+from rotator.core.evidence import AccountEvidence, Shown
 from rotator.observe.catalogue import METRICS
 from rotator.observe.fleet import GroupKey, GroupSums, KnownFleet
 from rotator.observe.needs import Need
@@ -69,6 +71,53 @@ def of_selections(listed: Mapping[str, SelectionFigures]) -> Iterator[Metric]:
         moments.append(((account,), figures.listed_at.timestamp()))
     yield gauge("rotator_selection_credentials", counts)
     yield gauge("rotator_selection_listed_timestamp_seconds", moments)
+
+
+def of_checks(checks: Mapping[str, AccountEvidence]) -> Iterator[Metric]:
+    """Yields what checks have shown, by the account's name in the configuration."""
+    moments: Samples = [
+        ((account, how), at.timestamp())
+        for account, known in checks.items()
+        for how, at in (("read", known.checked_at), ("write", known.written_at))
+        if at is not None
+    ]
+    yield gauge("rotator_account_checked_timestamp_seconds", moments)
+    counts: Samples = []
+    for account, known in checks.items():
+        found = Counter(one.shown for one in known.results)
+        counts += [((account, _word(shown)), float(found[shown])) for shown in Shown if known.results]
+    yield gauge("rotator_account_assumptions", counts)
+    left: Samples = [((account,), float(len(known.scratch))) for account, known in checks.items()]
+    yield gauge("rotator_account_scratch_credentials", left)
+
+
+def of_reconciliations(known: Mapping[str, AccountEvidence]) -> Iterator[Metric]:
+    """Yields what the last reconciliation found, by the account's name in the configuration."""
+    of_account = ((account, found) for account, evidence in known.items() for found in evidence.reconciled)
+    counts: Samples = [((account, found.kind.value), float(found.number)) for account, found in of_account]
+    yield gauge("rotator_account_credentials", counts)
+    moments: Samples = [
+        ((account,), evidence.reconciled_at.timestamp())
+        for account, evidence in known.items()
+        if evidence.reconciled_at is not None
+    ]
+    yield gauge("rotator_account_reconciled_timestamp_seconds", moments)
+
+
+def _word(shown: Shown) -> str:
+    return shown.value.replace(" ", "_")
+
+
+def of_keys(keys: Mapping[str, AccountKey]) -> Iterator[Metric]:
+    """Yields what is known of the life of each account's own key."""
+    made: Samples = [((name,), key.made_at.timestamp()) for name, key in keys.items() if key.made_at is not None]
+    expires: Samples = [
+        ((name,), key.expires_at.timestamp()) for name, key in keys.items() if key.expires_at is not None
+    ]
+    limits: Samples = [((name,), key.max_age.total_seconds()) for name, key in keys.items() if key.max_age is not None]
+    yield gauge("rotator_account_key_made_timestamp_seconds", made)
+    yield gauge("rotator_account_key_expiry_timestamp_seconds", expires)
+    yield gauge("rotator_account_key_max_age_seconds", limits)
 
 
 def _of_groups(groups: Mapping[GroupKey, GroupSums], now: datetime, looked_at_within: timedelta) -> Iterator[Metric]:

@@ -1,8 +1,9 @@
 """What was replaced, in the status document: the ledger, and what log-ins have shown of its ends. Pure.
 
-* of each entry of `ledger`: `account`, `id`, `username`, `ending`, `replaced_at`, `disable_at`, `disabled_at`,
-  `overwritten_at` (it got a random password instead), `refused_at` (a log-in showed that it is refused), `ends_at`,
-  `undo_until` (null if it cannot be undone), `undo_refused` (why not), `overdue`, `usage`, `failures`, `note`.
+* of each entry of `ledger`: `account`, `id`, `username`, `ending`, `made_at` (its password; null if that is unknown),
+  `replaced_at`, `disable_at`, `disabled_at`, `overwritten_at` (it got a random password instead), `refused_at` (a
+  log-in showed that it is refused), `ends_at`, `undo_until` (null if it cannot be undone), `undo_refused` (why not),
+  `overdue`, `usage`, `failures`, `note`.
 * `usage`, past the overlap: `in_use` (null: nobody could say), `asked_at`, `seen_at`, `evidence`, `until` (when the
   extension ends; null: never); null before the first question.
 * of each entry of `ended` (no log-in has shown yet that it is refused): `account`, `id`, `username`, `by` (`replaced`,
@@ -57,6 +58,7 @@ def _entry(
         refused = f"an undo publishes {candidate.entry.label}, which is newer"
     return names_of(entry.credential) | {
         "ending": entry.ending.value,
+        "made_at": iso(entry.credential.made_at),
         "replaced_at": iso(entry.replaced_at),
         "disable_at": iso(entry.disable_at),
         "disabled_at": iso(entry.disabled_at),

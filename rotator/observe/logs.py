@@ -15,14 +15,17 @@ from typing import Any, Literal, TextIO, TypeAlias, get_args
 
 import structlog
 
+from rotator.core.holding import Hold
 from rotator.observe.controls import visible
 from rotator.observe.redact import Redactor
+from rotator.observe.target_words import BLOCKED
 from rotator.ports import Clock
 
 Format: TypeAlias = Literal["auto", "json", "console"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 LOUD = ("apscheduler", "hvac", "werkzeug")  # at WARNING unless the level is DEBUG
-URLS = ("httpcore", "httpx", "requests", "urllib3")  # log URLs or requests: never below WARNING
+URLS = ("httpcore", "httpx", "oauthlib", "requests", "requests_oauthlib", "urllib3")
+"""They log URLs or requests: never below WARNING."""
 _FIRST = ("timestamp", "level", "logger", "event")
 _log = structlog.stdlib.get_logger(__name__)
 _runs = structlog.stdlib.get_logger("rotator.run")
@@ -91,6 +94,23 @@ def log_run(
         _runs.warning("run", **facts, error=error)
     else:
         (_runs.info if verbs else _runs.debug)("run", **facts)
+
+
+def log_blocked(target: str, before: Hold | None, now: Hold | None) -> None:
+    """Logs once that a target waits for a person, with the reason, which names the remedy; and once that it goes on.
+
+    Args:
+        before: what the look before ended with.
+    """
+    was, reason = _blocked(before), _blocked(now)
+    if now is not None and reason not in (None, was):
+        _runs.warning("blocked", target=target, reason=reason, detail=now.message)
+    elif reason is None and was is not None:
+        _runs.info("no longer blocked", target=target, reason=was)
+
+
+def _blocked(hold: Hold | None) -> str | None:
+    return BLOCKED.get(hold.reason, hold.reason.name.lower()) if hold is not None and hold.reason.end.blocks else None
 
 
 class _LineHandler(logging.StreamHandler[TextIO]):

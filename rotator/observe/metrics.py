@@ -16,10 +16,22 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from rotator.core.account_key import AccountKey
 from rotator.core.clocks import Clocks
+from rotator.core.evidence import AccountEvidence
 from rotator.core.left_over import Orphan, OrphanKind
 from rotator.observe.audit import AuditStatus
-from rotator.observe.families import DESCRIBED, counter, gauge, of_fleet, of_selections, of_targets
+from rotator.observe.families import (
+    DESCRIBED,
+    counter,
+    gauge,
+    of_checks,
+    of_fleet,
+    of_keys,
+    of_reconciliations,
+    of_selections,
+    of_targets,
+)
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.selections import SelectionFigures
 from rotator.ports import Clock
@@ -49,8 +61,10 @@ class Metrics:
         self._audit: Callable[[], AuditStatus] | None = None
         self._ended_connections: Callable[[], Mapping[tuple[str, str], int]] = dict
         self._orphans: Callable[[], Iterable[Orphan]] = tuple
+        self._keys: Callable[[], Mapping[str, AccountKey]] = dict
         self._paces: Callable[[], Mapping[str, tuple[float, float]]] = dict
         self._selections: Callable[[], Mapping[str, SelectionFigures]] = dict
+        self._checks: Callable[[], Mapping[str, AccountEvidence]] = dict
         self._registry = CollectorRegistry()
         self._provider_requests = _counter(self._registry, "rotator_provider_requests_total")
         self._provider_seconds = _histogram(self._registry, "rotator_provider_request_duration_seconds")
@@ -58,6 +72,7 @@ class Metrics:
         self._vault_seconds = _histogram(self._registry, "rotator_vault_request_duration_seconds")
         self._missed = _counter(self._registry, "rotator_scheduler_missed_runs_total")
         self._jumps = _counter(self._registry, "rotator_clock_jumps_total")
+        self._notifications = _counter(self._registry, "rotator_notifications_total")
         self._bounds = _Bounds()
         # These exist from the first scrape on: `increase()` misses the event that creates a counter.
         for direction in ("forward", "backward"):
@@ -94,6 +109,16 @@ class Metrics:
     def missed_run(self, reason: str) -> None:
         """Counts a run that the scheduler skipped."""
         self._missed.labels(*self._bounds.words("missed", "", reason)).inc()
+
+    def notification(self, route: str, *, taken: bool) -> None:
+        """Counts a message to people that a service took, or did not take."""
+        self._notifications.labels(route, "taken" if taken else "not_taken").inc()
+
+    def expect_notifications(self, routes: Iterable[str]) -> None:
+        """Begins to count the messages of each route."""
+        for route in routes:
+            for outcome in ("taken", "not_taken"):
+                self._notifications.labels(route, outcome)
 
     def sweep_takes(self, round_: timedelta) -> None:
         """Sets how long the sweep takes for all targets of this process."""
@@ -138,6 +163,10 @@ class Metrics:
         """Asks at each scrape, by account, for how many seconds it is held and what share of its limit is used."""
         self._paces = paces
 
+    def follow_keys(self, keys: Callable[[], Mapping[str, AccountKey]]) -> None:
+        """Asks at each scrape for the life of each account's own key."""
+        self._keys = keys
+
     def follow_orphans(self, orphans: Callable[[], Iterable[Orphan]]) -> None:
         """Asks for what nobody ends at each scrape."""
         self._orphans = orphans
@@ -145,6 +174,10 @@ class Metrics:
     def follow_selections(self, figures: Callable[[], Mapping[str, SelectionFigures]]) -> None:
         """Asks for what the listings for selections showed at each scrape."""
         self._selections = figures
+
+    def follow_checks(self, known: Callable[[], Mapping[str, AccountEvidence]]) -> None:
+        """Asks for what checks and reconciliations have shown of each account at each scrape."""
+        self._checks = known
 
     def render(self) -> bytes:
         """Returns the page that Prometheus scrapes, in the format of `CONTENT_TYPE`."""
@@ -182,6 +215,10 @@ class Metrics:
         for name, value in simple.items():
             yield gauge(name, [((), value)])
         yield from of_selections(self._selections())
+        checks = self._checks()
+        yield from of_checks(checks)
+        yield from of_reconciliations(checks)
+        yield from of_keys(self._keys())
         paces = self._paces()
         yield gauge("rotator_account_held_seconds", [((name,), held) for name, (held, _) in paces.items()])
         yield gauge("rotator_account_rate_share", [((name,), share) for name, (_, share) in paces.items()])

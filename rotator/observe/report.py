@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from rotator.core.account_key import AccountKey
 from rotator.core.age_limit import AgeLimit
 from rotator.core.model import Target, TargetState
 from rotator.core.password_age import AcceptedPassword, accepted_passwords, uses_unrotated
@@ -82,8 +83,8 @@ class Report:
 
     @property
     def is_over(self) -> bool:
-        """True if a password is or was accepted beyond its limit."""
-        return bool(self.summary.get(Verdict.OVER))
+        """True if a password is or was accepted beyond its limit, or an account's key is too old."""
+        return bool(self.summary.get(Verdict.OVER) or self.summary.get(KEYS_OVER))
 
     @property
     def document(self) -> dict[str, Any]:
@@ -99,6 +100,17 @@ class Report:
 
 
 VERDICT = Column("verdict", "Verdict")
+_KEYS = (
+    Column("account", "Account"),
+    Column("kind", "Kind"),
+    Column("made_at", "Made", Kind.MOMENT),
+    Column("age_seconds", "Age", Kind.DURATION),
+    Column("limit_seconds", "Limit", Kind.DURATION),
+    Column("expires_at", "Expires", Kind.MOMENT),
+    VERDICT,
+)
+KEYS_OVER = "keys_over"
+"""In a report's summary: the accounts' keys that are too old, or have expired."""
 _PASSWORDS = (
     Column("target", "Target"),
     Column("account", "Account", detail=True),
@@ -113,6 +125,26 @@ _PASSWORDS = (
     Column("verified_at", "Last verified", Kind.MOMENT, detail=True),
     Column("retirements_overdue", "Retirements overdue", Kind.NUMBER, detail=True),
 )
+
+
+def keys_table(keys: Mapping[str, AccountKey], kinds: Mapping[str, str], now: datetime) -> ReportTable:
+    """Returns a row for the own key of each account."""
+    rows = [_key_row(name, key, kinds.get(name, ""), now) for name, key in sorted(keys.items())]
+    return ReportTable("keys", "The accounts' own keys", _KEYS, rows, "There is no account.")
+
+
+def _key_row(name: str, key: AccountKey, kind: str, now: datetime) -> ReportRow:
+    known = key.made_at is not None
+    verdict = Verdict.NO_LIMIT if key.max_age is None else Verdict.WITHIN if known else Verdict.UNKNOWN
+    return {
+        "account": name,
+        "kind": kind,
+        "made_at": moment_text(key.made_at) if key.made_at is not None else None,
+        "age_seconds": int((now - key.made_at).total_seconds()) if key.made_at is not None else None,
+        "limit_seconds": int(key.max_age.total_seconds()) if key.max_age is not None else None,
+        "expires_at": moment_text(key.expires_at) if key.expires_at is not None else None,
+        "verdict": Verdict.OVER if key.is_over(now) else verdict,
+    }
 
 
 def present_table(found: Iterable[tuple[Target, TargetState]], kinds: Mapping[str, str], now: datetime) -> ReportTable:

@@ -23,6 +23,7 @@ BLOCKED = {
     HoldReason.RENAMED: "renamed",
     HoldReason.FORMER_PATH: "former_path",
     HoldReason.KEPT_IN_USE: "kept_in_use",
+    HoldReason.HOOK_FAILED: "hook_failed",
 }
 """What holds a target up, other than the due time, in the words of the metrics."""
 
@@ -35,6 +36,7 @@ ORPHAN = "orphan"
 _WORDS = {state: state.replace(" ", "_") for state in STATES}
 FILTERS = (*_WORDS.values(), *OTHERS, *Need, ORPHAN)
 """Every word that a filter takes."""
+_GOES_ON = frozenset(OTHERS)
 _WITHOUT_A_LOOK = frozenset({*_WORDS.values(), ORPHAN})
 
 
@@ -57,28 +59,39 @@ def has_a_word(seen: TargetSnapshot, asked: Collection[str], now: datetime, look
     """True if one of the words applies to a target. Asks for the state first, which is known at once."""
     if _WORDS[state_word(seen.state, seen.hold)] in asked:
         return True
-    return not _WITHOUT_A_LOOK.issuperset(asked) and not words(seen, now, looked_at_within).isdisjoint(asked)
+    if _WITHOUT_A_LOOK.issuperset(asked):
+        return False
+    found = _goes_on(seen, now) if _GOES_ON.issuperset(asked) else words(seen, now, looked_at_within)
+    return not found.isdisjoint(asked)
 
 
 def words(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> set[str]:
     """Returns every one of `FILTERS` that applies to a target."""
-    state, hold = seen.state, seen.hold
     found: set[str] = {need for need, since in needs(seen) if since < now}
-    found.add(_WORDS[state_word(state, hold)])
+    found.add(_WORDS[state_word(seen.state, seen.hold)])
+    found |= _goes_on(seen, now)
+    return found if seen.has_left else found | _of_the_times(seen, now, looked_at_within)
+
+
+def _goes_on(seen: TargetSnapshot, now: datetime) -> set[str]:
+    """Returns those of `OTHERS`."""
+    state, hold, due = seen.state, seen.hold, seen.state.next_rotation
+    found = set[str]()
     if state.request is not None:
         found |= {"requested", "due"}
+    if due is not None and due <= now and not seen.has_left:
+        found.add("due")
     if state.attempt is not None:
         found.add("open")
     if state.ledger:
         found.add("retiring")
     if hold is not None and hold.reason is not HoldReason.NOT_DUE:
         found.add("held")
-    return found if seen.has_left else found | _of_the_times(seen, now, looked_at_within)
+    return found
 
 
 def _of_the_times(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> set[str]:
-    due, rotated = seen.state.next_rotation, seen.state.last_rotation
-    found = {"due"} if due is not None and due <= now else set[str]()
+    rotated, found = seen.state.last_rotation, set[str]()
     if rotated is not None and rotated > now + FUTURE:
         found.add(Need.IN_THE_FUTURE)
     if seen.at < now - looked_at_within:

@@ -6,11 +6,14 @@ its secrets are read, what the adapter is built from.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import blake2b, pbkdf2_hmac
 from pathlib import Path
 from typing import ClassVar, Self, get_args
 
+from pydantic import Field
+
+from rotator.core.account_key import AccountKey, life_in_token
 from rotator.core.model import Capabilities, Proof
 from rotator.core.secret import Secret
 from rotator.fields.network import HostName, HostPort, Rate, RateLimit, Registrar, SipTransport, Url, is_loopback
@@ -18,16 +21,36 @@ from rotator.fields.proxy import ProxySettings
 from rotator.fields.references import InVault, Resolved, VaultReader
 from rotator.fields.section import Section
 from rotator.fields.text import FilePath
-from rotator.fields.times import Duration, Grace, VerifyInterval
+from rotator.fields.times import Day, Duration, Grace, VerifyInterval
 from rotator.providers.http.client import HttpOptions
 
 _ROUNDS = 200_000
+
+
+def _beginning(day: date | None) -> datetime | None:
+    return datetime.combine(day, time.min, UTC) if day is not None else None
 
 
 def one_way(secrets: Iterable[Secret]) -> str:
     """Returns a text that equal secrets share and that costs too much to try secrets on: it is stored and logged."""
     text = "\0".join(secret.reveal() for secret in secrets)
     return pbkdf2_hmac("sha256", text.encode(), b"rotator: the name of an account", _ROUNDS).hex()
+
+
+def account_key(account: tuple[str, ...]) -> str:
+    """Returns a name for an account that tells nothing about it."""
+    return blake2b("\0".join(account).encode(), digest_size=10).hexdigest()
+
+
+class KeyDates(Section):
+    """What the provider's console says of the account's key, which no API tells."""
+
+    made: Day | None = None
+    """The day on which it was made: change it when you change the key. A key that is a JWT says so itself."""
+    expires: Day | None = None
+    """The day on which it expires; default never, or what a JWT says."""
+    max_age: Duration | None = None
+    """How old it may become; default no limit. `rotator report` has the verdict, and an alert fires after it."""
 
 
 class AccountOptions(Section, ABC):
@@ -65,6 +88,10 @@ class AccountOptions(Section, ABC):
     """Begin no rotation here by a strategy that `rotator check-provider --write` has not shown to work; default false:
     `plan` warns of it. A strategy that a check has disproved is refused in any case, except in an emergency."""
 
+    key_dates: KeyDates = Field(default_factory=KeyDates)
+    """How old the account's own key is and when it expires, for the report, the metrics and alerts. Nobody but people
+    can change these keys: no provider documents an API that lets the old one work until the new one is proved."""
+
     @classmethod
     def type_name(cls) -> str:
         """Returns the value of `type` that selects this model."""
@@ -101,7 +128,12 @@ class AccountOptions(Section, ABC):
 
         Entries of the configuration and processes that use the same account share its pace and its circuit.
         """
-        return blake2b("\0".join(self._account).encode(), digest_size=10).hexdigest()
+        return account_key(self._account)
+
+    @property
+    def pace_key(self) -> str:
+        """The key of the account whose pace is used; empty: its own. Another one's key may administer the account."""
+        return ""
 
     @property
     def _account(self) -> tuple[str, ...]:
@@ -135,6 +167,14 @@ class AccountOptions(Section, ABC):
         """Every secret. Needs `with_secrets`."""
         values = (getattr(self, key) for key in type(self).model_fields)
         return tuple(value.value for value in values if isinstance(value, Resolved | InVault))
+
+    @property
+    def key(self) -> AccountKey:
+        """The life of the account's key. Needs `with_secrets`. What people wrote down goes before what a JWT says."""
+        told = [life for secret in self.secrets if (life := life_in_token(secret)) != (None, None)]
+        issued, expires = told[0] if told else (None, None)
+        dates = self.key_dates
+        return AccountKey(_beginning(dates.made) or issued, _beginning(dates.expires) or expires, dates.max_age)
 
     def http(self, name: str, *, read_only: bool = False) -> HttpOptions:
         """Returns the connection of the account with this name in the configuration. Needs `with_secrets`.

@@ -15,7 +15,7 @@ from rotator.fields.references import LocalSecret
 from rotator.fields.section import Section
 from rotator.fields.text import FilePath, invalid
 from rotator.fields.times import AuditAge
-from rotator.providers.http.transport import trusted
+from rotator.providers.http.transport import changeable_trust
 
 
 class Facility(Enum):
@@ -75,7 +75,7 @@ class SyslogSettings(Section):
 
     def context(self) -> ssl.SSLContext:
         """Returns a context with what the files hold now. Raises ValueError if they cannot be used."""
-        context = trusted(self.ca_file)
+        context = changeable_trust(self.ca_file)
         if self.certificate is None:
             return context
         try:

@@ -13,7 +13,7 @@ from rotator.settings.problems import Loc
 from rotator.settings.yaml_events import SyntaxProblem, TextPosition
 
 _TARGETS = "targets"
-_LABEL = "label."
+LABEL = "label."
 COLUMNS: Mapping[str, str] = {
     "name": "the target's name",
     "provider": "the provider account",
@@ -69,15 +69,14 @@ def parse_csv(text: str) -> ListDocument:
     raise SyntaxProblem((max(reader.line_num, 1), 1), (), "this is not CSV", "check the quotes in this line")
 
 
-_Setter = Callable[[dict[str, Any], str], None]
+CellSetter = Callable[[dict[str, Any], str], None]
+"""Puts a cell into a target."""
 
 
-def _setter(column: str, header: Sequence[str]) -> _Setter:
-    """Returns what puts a cell of the column into a target."""
-    if header.count(column) > 1:
-        raise _wrong_header("has a column twice", "keep one of the two")
-    if column.startswith(_LABEL) and len(column) > len(_LABEL):
-        key = column.removeprefix(_LABEL)
+def cell_setter(column: str) -> CellSetter | None:
+    """Returns what puts a cell of the column into a target; None if there is no such column."""
+    if column.startswith(LABEL) and len(column) > len(LABEL):
+        key = column.removeprefix(LABEL)
         return lambda row, cell: row.setdefault("labels", {}).__setitem__(key, cell)
     match column:
         case "username":
@@ -88,6 +87,15 @@ def _setter(column: str, header: Sequence[str]) -> _Setter:
             return lambda row, cell: row.setdefault("credential", {}).__setitem__("new", _FLAGS.get(cell, cell))
         case "name" | "provider" | "strategy" | "path" | "policy":
             return lambda row, cell: row.__setitem__(column, cell)
+    return None
+
+
+def _setter(column: str, header: Sequence[str]) -> CellSetter:
+    if header.count(column) > 1:
+        raise _wrong_header("has a column twice", "keep one of the two")
+    setter = cell_setter(column)
+    if setter is not None:
+        return setter
     if len(header) == 1 and (";" in column or "\t" in column):
         raise _wrong_header("has no commas", "separate the columns with commas")
     raise _wrong_header("has an unknown column", suggest(column, COLUMNS, "columns"))
@@ -97,7 +105,7 @@ def _wrong_header(what: str, remedy: str) -> SyntaxProblem:
     return SyntaxProblem((1, 1), (), f"the header {what}", remedy)
 
 
-def _row(cells: Sequence[str], setters: Sequence[_Setter], line: int) -> dict[str, Any]:
+def _row(cells: Sequence[str], setters: Sequence[CellSetter], line: int) -> dict[str, Any]:
     if len(cells) != len(setters):
         what = f"has {len(cells)} cells, and the header {len(setters)}"
         raise SyntaxProblem((line, 1), (), what, "leave a cell empty rather than out, and quote a cell with a comma")
@@ -118,12 +126,13 @@ def parse_jsonl(text: str) -> ListDocument:
     lines: list[int] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line and not line.isspace():
-            rows.append(_object(line, number))
+            rows.append(json_object(line, number))
             lines.append(number)
     return ListDocument({_TARGETS: rows}, lines)
 
 
-def _object(line: str, number: int) -> Any:
+def json_object(line: str, number: int) -> Any:
+    """Reads one line of JSON. Raises SyntaxProblem, which does not quote it."""
     try:
         return _DECODE(line)
     except _KeyTwiceError:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from rotator.core.selection import NAME, USERNAME
 from rotator.fields.text import LoadContext
 from rotator.settings.explain import findings
-from rotator.settings.files import Inclusion, SourceFile
+from rotator.settings.files import Draft, Inclusion, SourceFile
 from rotator.settings.models import Settings
 from rotator.settings.policy_models import PolicySettings
 from rotator.settings.problems import ConfigError, ConfigProblem, Finding, Loc
@@ -22,11 +22,11 @@ _Model = TypeVar("_Model", bound=BaseModel)
 class Merger:
     """Reads the first file and all that it includes."""
 
-    def __init__(self, first: SourceFile, context: LoadContext) -> None:
+    def __init__(self, first: SourceFile, context: LoadContext, draft: Draft) -> None:
         self.findings: list[tuple[SourceFile, Finding]] = []
         self.unread: list[ConfigProblem] = []  # files that could not be read
         self._first, self._context = first, context
-        self._inclusion = Inclusion(first.path)
+        self._inclusion, self._targets_may_lack = Inclusion(first.path, draft), draft.targets_may_lack
         self._targets: list[TargetSettings] = []
         self._starts: list[int] = []  # of each file's targets in the whole list
         self._files: list[SourceFile] = []  # of each start
@@ -38,7 +38,7 @@ class Merger:
     def settings(self) -> Settings | None:
         """Returns the merged configuration; None if there are findings or unread files."""
         settings = self._add(self._first, Settings, DefaultsSettings())
-        if not self._targets and not self._selections:
+        if not (self._targets or self._selections or self._targets_may_lack):
             self._nothing_to_rotate()
         if self.findings or self.unread or settings is None:
             return None
@@ -96,7 +96,7 @@ class Merger:
     def _add_targets(self, file: SourceFile, rows: Any, defaults: DefaultsSettings) -> None:
         if rows is None:
             return
-        complete = [_completed(row, defaults) for row in rows] if isinstance(rows, list) else rows
+        complete = [completed(row, defaults) for row in rows] if isinstance(rows, list) else rows
         try:
             targets = _ROWS.validate_python(complete, context=self._context)
         except ValidationError as error:
@@ -139,7 +139,7 @@ class Merger:
         self.findings.append((self._first, finding))
 
 
-def _completed(row: Any, defaults: DefaultsSettings) -> Any:
+def completed(row: Any, defaults: DefaultsSettings) -> Any:
     """Returns a target with what it leaves to the defaults."""
     if not isinstance(row, dict):
         return row

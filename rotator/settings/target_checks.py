@@ -109,6 +109,17 @@ def credentials_fit_strategies(checked: CheckedSettings) -> Iterator[Finding]:
             yield Finding((*loc, "new"), what, "remove it")
 
 
+def consumers_learn_where_to_dial(checked: CheckedSettings) -> Iterator[Finding]:
+    """`in-place` asks for no trunk, which alone says where its credential is let in."""
+    for linked in checked.linked:
+        can = linked.capabilities
+        asked = can.proves_attached or linked.target.strategy is not Strategy.IN_PLACE
+        if can.attaches and not asked and not linked.account.devices_host:
+            what = "consumer documents of in-place targets will not say which host to dial"
+            remedy = "add host, or prove_at_trunk, which asks the trunk that names the credential"
+            yield Finding(("providers", linked.target.provider), what, remedy, fatal=False)
+
+
 def usernames_are_valid(checked: CheckedSettings) -> Iterator[Finding]:
     """The provider accepts the usernames that rotator will create."""
     patterns = {linked.target.provider: re.compile(linked.capabilities.username_pattern) for linked in checked.kinds}
@@ -133,6 +144,8 @@ def signal_rotates_targets(checked: CheckedSettings) -> Iterator[Finding]:
     if checked.settings.selections:
         return  # what they will find is not known here
     names = [target.name for _, target in checked.targets]
+    if not names:
+        return  # of a draft, whose targets are not known yet
     for position, pattern in enumerate(checked.settings.daemon.signal_rotates):
         if not any(fnmatchcase(name, pattern) for name in names):
             loc = ("daemon", "signal_rotates", position)

@@ -140,8 +140,9 @@ class UsageSettings(Section):
     extend_at_most: Grace = timedelta(days=7)
     """How much longer than the overlap the old credential may be accepted because of that; default 7d."""
     then: AfterExtension = AfterExtension.RETIRE
-    """What happens after that: `retire`, the default, or `hold`: it stays until nobody uses it. An alert fires in both
-    cases, an hour after the overlap has ended."""
+    """What happens after that: `retire`, the default, or `hold`: it stays until nobody uses it, or `rotator retire NAME
+    --despite-use`. While three are held so, no rotation begins by schedule. An alert fires in both cases, an hour after
+    the overlap has ended."""
 
     def core(self) -> UsageRules:
         """Returns the rules as the core defines them."""

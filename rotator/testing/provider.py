@@ -8,12 +8,14 @@ from typing import Any
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.evidence import Assumption
+from rotator.core.exchanges import ProviderExchange
 from rotator.core.model import Attachment, Capabilities, Credential, Proof
 from rotator.core.passwords import PasswordRules
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
 from rotator.core.usage_rules import Usage
 from rotator.testing.crash import CrashPoints
+from rotator.testing.exchanges import tell
 
 CHOSEN = Capabilities(
     chooses_password=True,
@@ -83,6 +85,9 @@ class FakeProvider:
         self.ignores: set[str] = set()  # verbs that it answers as done, and does not carry out
         self.attached_only = False  # no credential is accepted that no trunk names
         self.logged_in: set[str] = set()  # usernames that devices are logged in with
+        self.gets_single = False  # a look-up by id is a request of its own
+        self.looks_like = ProviderExchange("", "", "/{}", None, 0.25)  # each request, to whoever watches
+        self.refuses_form: set[str] = set()  # verbs whose first request is refused for its form; another one follows
         self._account = account
         self._next = 0
 
@@ -115,7 +120,7 @@ class FakeProvider:
 
     def find(self, wanted: Credential) -> Answer[tuple[Credential, ...]]:
         """Lists."""
-        return self._do("find", lambda: Done(tuple(self._as_credential(stored) for stored in self._matching(wanted))))
+        return self._do("find", lambda: Done(tuple(map(self._as_credential, self._matching(wanted)))), wanted.id)
 
     def create(self, staged: Credential, target: str, like: Credential | None = None) -> Answer[Credential]:  # noqa: ARG002
         """Creates."""
@@ -189,7 +194,7 @@ class FakeProvider:
         there = credential.username in self.logged_in
         return Usage(there, "registered" if there else "not registered")
 
-    def _do(self, verb: str, carry_out: Callable[[], Answer[Any]]) -> Answer[Any]:
+    def _do(self, verb: str, carry_out: Callable[[], Answer[Any]], by_id: str | None = None) -> Answer[Any]:
         self.calls.append(verb)
         planned = self.faults.get(verb)
         fault = planned.pop(0) if planned else None
@@ -197,7 +202,10 @@ class FakeProvider:
             fault = FakeFault.UNREACHABLE
         with self.points.around(verb):
             answer = _FAULTS[fault] if fault in _FAULTS else carry_out()
-        return Unknown("the answer was lost") if fault is FakeFault.LOST_AFTER else answer
+        answer = Unknown("the answer was lost") if fault is FakeFault.LOST_AFTER else answer
+        seen = replace(self.looks_like, entries=len(self.credentials) if verb == "each" else None)
+        tell("get" if by_id and self.gets_single else verb, answer, seen, refused_first=verb in self.refuses_form)
+        return answer
 
     def _matching(self, wanted: Credential) -> list[FakeCredential]:
         if wanted.id is not None:

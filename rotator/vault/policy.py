@@ -42,11 +42,18 @@ path "{mount}/data/{path}" {{
 }}
 """
 
-_KEYS = """
+_NO_KEYS = """
 # Only if keys of provider accounts are in Vault, such as {{vault: {{path: rotator/keys/vobiz, key: auth_token}}}}:
 # path "{mount}/data/rotator/keys/*" {{
 #   capabilities = ["read"]
 # }}
+"""
+
+_KEY = """
+# A key of a provider account.
+path "{mount}/data/{path}" {{
+  capabilities = ["read"]
+}}
 """
 
 _OWN = """
@@ -110,10 +117,16 @@ path "auth/token/revoke-self" {
 """The policy of whoever makes the logins of an embedded server."""
 
 
-def rotator_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:
-    """Returns the policy of `rotator`. `consumer_paths` are below the mount and may end in `*`, such as "sip/*"."""
+def rotator_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str], key_paths: Iterable[str] = ()) -> str:
+    """Returns the policy of `rotator`.
+
+    Args:
+        consumer_paths: are below the mount and may end in `*`, such as "sip/*".
+        key_paths: the documents with keys of provider accounts, likewise.
+    """
     rules = [_CONSUMER.format(mount=mount, path=path) for path in consumer_paths]
-    return _HEADER.format(mount=mount, prefix=state_prefix) + "".join(rules) + _KEYS.format(mount=mount) + _OWN
+    keys = [_KEY.format(mount=mount, path=path) for path in key_paths] or [_NO_KEYS.format(mount=mount)]
+    return "".join((_HEADER.format(mount=mount, prefix=state_prefix), *rules, *keys, _OWN))
 
 
 def consumer_policy(mount: str, state_prefix: str, consumer_paths: Iterable[str]) -> str:

@@ -46,6 +46,7 @@ _PAUSES = f"{_RESERVED}pauses"
 _WAVE = f"{_RESERVED}wave-"  # begins the names of the documents with their slots
 _EVIDENCE = f"{_RESERVED}evidence-"  # begins the names of the documents with what is known of each account
 _SMALL_VERSIONS = 1  # of the documents that are no target's: what they said before is worth nothing
+_EVIDENCE_VERSIONS = 2  # one that somebody damages names what a check has left at the provider
 _STATE_VERSIONS = 2  # a staged password stays in Vault's history for one more write
 
 
@@ -92,7 +93,9 @@ class VaultStore:
         path = self._state_path(target)
         document = self._kv.read("read_state", path)
         state = TargetState(target) if document.data is None else self._decoded(target, path, document)
-        remedy = self._remedy(path, document) or self._version_before(path, document)
+        remedy = self._remedy(path, document)
+        if document.destroyed and not remedy:  # to go on from the version before is to go on after a crash
+            remedy = self._version_before(path, document)
         return Versioned(state, document.version, document.deleted, document.ends_at, remedy)
 
     def write_state(self, state: TargetState, version: int) -> int:
@@ -169,13 +172,22 @@ class VaultStore:
 
     def read_evidence(self, account: str) -> AccountEvidence:
         """Reads what is known of an account; nothing if the document is missing. Raises StoreError."""
-        document = self._kv.read("read_evidence", f"{self._prefix}/{_EVIDENCE}{account}")
-        return decode_evidence(document.data or {}, document.version)
+        path = f"{self._prefix}/{_EVIDENCE}{account}"
+        document = self._kv.read("read_evidence", path)
+        try:
+            return decode_evidence(document.data or {}, document.version)
+        except StoreCorrupt as error:
+            restored = self._version_before(path, document)
+            remedy = f"restore it ({restored}), or " if restored else ""
+            remedy += f"begin anew: vault kv delete -mount={self._mount} {path}"
+            what = f"{self._mount}/{path}: {error} It may name a credential that a check has left at the provider"
+        raise StoreCorrupt(f"{what}: {remedy}")
 
     def write_evidence(self, account: str, evidence: AccountEvidence) -> None:
         """Writes what is known of an account over the version before. Raises StoreError."""
         document = encode_evidence(evidence, self._client.nonce())
-        self._write_small("write_evidence", f"{_EVIDENCE}{account}", document, evidence.version - 1)
+        name, over = f"{_EVIDENCE}{account}", evidence.version - 1
+        self._write_small("write_evidence", name, document, over, versions=_EVIDENCE_VERSIONS)
 
     def read_consumer(self, path: str) -> ConsumerDocument:
         """Reads the consumer document. Raises StoreError."""
@@ -240,10 +252,12 @@ class VaultStore:
         """
         return self._write_consumer(path, encode_withdrawal(at, moved_to, over.kept), over)
 
-    def _write_small(self, operation: str, name: str, document: Mapping[str, Any], over: int) -> None:
+    def _write_small(
+        self, operation: str, name: str, document: Mapping[str, Any], over: int, versions: int = _SMALL_VERSIONS
+    ) -> None:
         path = f"{self._prefix}/{name}"
         if over == 0:  # to Vault every write is an update then, as its policy has it
-            self._kv.limit_versions("limit_versions", path, _SMALL_VERSIONS)
+            self._kv.limit_versions("limit_versions", path, versions)
         self._kv.write(operation, path, document, over)
 
     def _write_consumer(self, path: str, data: Mapping[str, Any], over: ConsumerDocument) -> int:
@@ -262,12 +276,9 @@ class VaultStore:
         return undelete if document.deleted and not document.destroyed else ""
 
     def _version_before(self, path: str, document: KvDocument) -> str:
-        """Returns the command that brings the version before a destroyed one back; empty if it is lost as well.
-
-        To go on from there is to go on after a crash before the last write.
-        """
+        """Returns the command that brings the version before this one back; empty if it is lost as well."""
         before = document.version - 1
-        if not document.destroyed or not before or not self._kv.has_version("read_state", path, before):
+        if not before or not self._kv.has_version("read_version", path, before):
             return ""
         return f"vault kv rollback -mount={self._mount} -version={before} {path}"
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from rotator.core.secret import Secret
 from rotator.ports import Clock, Randomness
+from rotator.settings.http import HttpSettings
 from rotator.vault.files import write_private
 from rotator_simulator.environment import MOUNT, PolicyTimes, SimulatedEnvironment, write_configuration
 
@@ -95,6 +96,7 @@ class Sandbox:
             f"  export ROTATOR_CONFIG={config}",
             "  rotator check-config",
             *self._rotation_commands(target.path),
+            f"While rotator run goes on, a browser shows the fleet at http://{HttpSettings().listen}/",
             "",
             "Show the simulated credentials, their history, and the registrations:",
             f"  curl -s {url}/_sandbox/state",

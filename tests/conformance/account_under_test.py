@@ -80,13 +80,17 @@ class AccountUnderTest:
 
     def __enter__(self) -> Self:
         self.sandbox.start()
-        self.provider = self.open_provider()
+        self._open_own()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for http in self._https:
+        for http in (*self._https, self._own):
             http.close()
         self.sandbox.stop()
+
+    def _open_own(self) -> None:
+        self.provider = self.open_provider()
+        self._own = self._https.pop()
 
     def open_provider(
         self,
@@ -154,7 +158,8 @@ class AccountUnderTest:
 
     def wipe(self) -> None:
         """Nothing that a test put there is left, nothing goes wrong any more, and no wait goes on."""
-        self.provider = self.open_provider()
+        self._own.close()  # one test wipes thousands of times, and a thread serves each connection
+        self._open_own()
         self.sandbox.faults.clear()
         self.api.change_answer = None
         for record in self.simulated.credentials(self.description.record_kind):

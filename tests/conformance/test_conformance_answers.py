@@ -80,12 +80,12 @@ def other_host() -> Any:
 def test_under_every_fault_the_answer_is_true_and_the_same_again_ends_as_wanted(account, name):
     fault = fault_named(name, **({"seconds": 0.02} if name in LATE else {}))
     waits = fault.kind in ON_THE_WIRE - {FaultKind.RESET, FaultKind.HALF}
-    provider = account.open_provider(timeouts=QUICK) if waits else account.provider
+    quick = account.open_provider(timeouts=QUICK) if waits else None
     for verb, asked in situations(account):
         for times in (1,) if waits else (1, None):
             one = verb.prepare(account)
             account.sandbox.faults.plan(fault, verb=asked, times=times)
-            found = VerbCall(account, verb, provider, one)
+            found = VerbCall(account, verb, quick or account.provider, one)
             found.is_true((name, asked, times))
             account.sandbox.faults.clear()
             if verb.name != "create":

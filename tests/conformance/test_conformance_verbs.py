@@ -189,13 +189,16 @@ def test_that_it_is_not_there_is_never_believed_without_a_listing(account, fault
 
 @pytest.mark.parametrize("how", ["wrong key", "unauthorized", "forbidden"])
 def test_a_key_that_may_not_is_a_refusal_that_concerns_the_account(account, how):
-    provider = account.open_provider(key=WRONG_KEY) if how == "wrong key" else account.provider
+    refused = account.open_provider(key=WRONG_KEY) if how == "wrong key" else None
     for verb in supported_verbs(account):
+        provider = refused or account.provider
         one = verb.prepare(account)
         before = account.snapshot()
         if how != "wrong key":
             account.sandbox.faults.plan(how, times=None)
-        answer = account.ask_in_time(provider, lambda verb=verb, one=one: verb.ask(account, provider, one))
+        answer = account.ask_in_time(
+            provider, lambda verb=verb, one=one, provider=provider: verb.ask(account, provider, one)
+        )
         assert isinstance(answer, Refused), (verb, answer)
         assert answer.why.concerns_account, verb
         assert how == "forbidden" or answer.why is Refusal.AUTHENTICATION

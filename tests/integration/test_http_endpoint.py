@@ -119,7 +119,10 @@ def test_every_answer_is_uncached_unsniffed_and_says_nothing_of_the_server(
     _, headers, _ = endpoint.ask(path)
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["content-security-policy"] == "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
     assert headers["connection"] == "close"
     assert abs(parsedate_to_datetime(headers["date"]).timestamp() - time.time()) < 100
     assert "server" not in headers

@@ -3,6 +3,7 @@
 import json
 import os
 import ssl
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,11 @@ TOKEN = "Sentinel-Token-0123456789abcdef"
 
 def bearer(token: str, scheme: str = "Bearer") -> dict[str, str]:
     return {"Authorization": f"{scheme} {token}"}
+
+
+def typed_in(password: bytes, name: bytes = b"") -> dict[str, str]:
+    """What a browser sends once a person has answered its question."""
+    return bearer(b64encode(name + b":" + password).decode(), "Basic")
 
 
 class Authority:
@@ -205,6 +211,11 @@ def _broken(client: ssl.SSLSocket) -> bool:
         bearer(TOKEN + "x"),
         bearer(TOKEN.lower()),
         bearer(TOKEN, "Basic"),
+        typed_in(b""),
+        typed_in(TOKEN[:-1].encode()),
+        typed_in(b"x", TOKEN.encode()),
+        typed_in(TOKEN.encode() + b"\xff"),
+        bearer("!" + b64encode(f":{TOKEN}".encode()).decode(), "Basic"),
         bearer("\xe9" * 30),
         {"Authorization": TOKEN},
     ],
@@ -216,7 +227,7 @@ def test_without_the_right_token_there_is_nothing_but_401(path, headers) -> None
         status, answered, body = endpoint.ask(path, headers=headers)
     finally:
         endpoint.server.stop()
-    assert (status, answered["www-authenticate"]) == (401, 'Bearer realm="rotator"')
+    assert (status, answered["www-authenticate"]) == (401, 'Basic realm="rotator"')  # the last of two
     assert set(json.loads(body)) == {"error"}
     assert TOKEN.encode() not in body
 
@@ -227,6 +238,8 @@ def test_the_right_token_opens_the_pages_and_probes_need_none() -> None:
     try:
         assert endpoint.ask("/metrics", headers=bearer(TOKEN))[0] == 200
         assert endpoint.ask("/status", headers=bearer(TOKEN, "bearer"))[0] == 200
+        assert endpoint.ask("/status", headers=typed_in(TOKEN.encode()))[0] == 200
+        assert endpoint.ask("/status", headers=typed_in(TOKEN.encode(), b"anybody"))[0] == 200
         assert endpoint.ask("/nothing", headers=bearer(TOKEN))[0] == 404
         assert endpoint.ask("/healthz")[0] == 200
         endpoint.token = Secret(TOKEN[::-1])  # as a reload does
@@ -251,6 +264,10 @@ def test_two_authorizations_are_none() -> None:
     finally:
         endpoint.server.stop()
     assert answered.startswith(b"HTTP/1.1 401 ")
+    assert [line for line in answered.split(b"\r\n") if line.lower().startswith(b"www-")] == [
+        b'WWW-Authenticate: Bearer realm="rotator"',
+        b'WWW-Authenticate: Basic realm="rotator"',
+    ]
 
 
 def test_no_token_right_or_wrong_is_in_a_log_or_an_answer() -> None:

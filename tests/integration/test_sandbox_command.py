@@ -161,6 +161,7 @@ def test_without_vault_the_configuration_brings_its_own(start_sandbox) -> None:
     sandbox = start_sandbox("--no-vault")
     text = sandbox.ready()
     assert "started by rotator run" in text
+    assert "http://127.0.0.1:9464/" in text
     done = shell(sandbox.commands("check-config"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "embedded" in (sandbox.directory / "config.yaml").read_text()

@@ -34,6 +34,9 @@ PATHS = (
     b"/readyz",
     b"/status",
     b"/",
+    b"/targets",
+    b"/targets/%00%ff%f0",
+    b"/accounts",
     b"*",
     b"http://x/status",
     b"//status",
@@ -45,13 +48,14 @@ HEADERS = (
     *(b"Host: x", b"Host:", b": x", b" folded", b"Expect: 100-continue", b"Connection: Upgrade", b"X: " + b"y" * 9000),
     *(b"Content-Length: 5", b"Content-Length: -1", b"Content-Length: 99999999999", b"Content-Length: 1, 2"),
     *(b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip, x", b"0\r\n", b"ffffffffffffffff", b"5\r\nab"),
-    *(b"Authorization: Bearer x", b"Authorization: \xff", b"Z" * 20_000, b"A: b\r\n" * 300),
+    *(b"Authorization: Basic \xff", b"Authorization: Basic eA==", b"Authorization: Bearer x"),
+    *(b"Authorization: \xff", b"Z" * 20_000, b"A: b\r\n" * 300),
 )
 LINES = tuple(header + b"\r\n" for header in HEADERS)
 PIECES = st.sampled_from((*METHODS, *SPACES, *PATHS, *PARAMETERS, *PROTOCOLS, *LINES))
 SENT = st.lists(PIECES | st.binary(max_size=12), min_size=1, max_size=12).map(b"".join)
 # One that is well formed but for its query, so that the pages behind the parser are reached as well.
-KEYS = ["limit", "after", "state", "account", "name", "label", "due_before", "offset", "x"]
+KEYS = ["limit", "after", "state", "account", "name", "label", "due_before", "offset", "due", "sort", "page", "x"]
 VALUES = st.one_of(
     st.text(max_size=10),
     st.sampled_from(
@@ -61,9 +65,9 @@ VALUES = st.one_of(
 QUERIES = st.lists(st.tuples(st.sampled_from(KEYS), VALUES), max_size=4).map(
     lambda pairs: "&".join(f"{key}={urllib.request.quote(value, errors='replace')}" for key, value in pairs)
 )
-PAGES = st.tuples(st.sampled_from(["/status", "/metrics", "/healthz"]), QUERIES).map(
-    lambda page: f"GET {page[0]}?{page[1]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
-)
+PAGES = st.tuples(
+    st.sampled_from(["/status", "/metrics", "/healthz", "/", "/targets", "/targets/<", "/accounts"]), QUERIES
+).map(lambda page: f"GET {page[0]}?{page[1]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,19 @@ from rotator.core import actions as do
 from rotator.core import advance, attempt_ends, continuation, decide, drift, ends, ledger, retirement, staging
 from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
+from rotator.core.blackouts import Blackout
 from rotator.core.facts import Facts
-from rotator.core.model import Credential, LedgerEntry, Phase, Proof, Purpose, TargetState
+from rotator.core.freezes import Freezes
+from rotator.core.model import Credential, LedgerEntry, Phase, Proof, Purpose, Request, TargetState
+from rotator.core.origin import Origin
+from rotator.core.pauses import Pause, Scope
+from rotator.core.schedule import Every
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
+from rotator.core.usage_rules import MOST_KEPT, AfterExtension, UsageRules
 from rotator.core.verification import refused_hold
 from rotator.engine import (
+    PauseBook,
     attachment_effects,
     attempt_effects,
     end_effects,
@@ -366,6 +373,87 @@ def locked_out() -> Iterator[str]:
     assert harness.state.counts.ends_shown == 0, "evidence says that it is refused, and it is accepted"
 
 
+# -- freezes, uses and ends
+
+
+def a_blackout_holds_repairs(patch) -> None:
+    patch.setattr(Freezes, "of_repairs", property(lambda freezes: freezes.of_rotations))
+
+
+def changed_by_hand(*, by_pause: bool) -> tuple[EngineHarness, Secret]:
+    """Somebody changes at the provider what is published, in a freeze; with the right password."""
+    harness = EngineHarness()
+    harness.target = replace(harness.target, policy=replace(harness.target.policy, verify=DAY))
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.settle(engine, 10 * DAY)
+    now = harness.clock.now()
+    if by_pause:
+        pause = Pause(Scope(), now, now + 3 * DAY, Origin("somebody", "works on it by hand"))
+        PauseBook(harness.store, harness.clock).change(lambda pauses: pauses.with_pause(pause, now))
+    else:
+        freeze = Blackout(now, now + 20 * DAY, "end of the year")
+        harness.target = replace(harness.target, policy=replace(harness.target.policy, blackouts=(freeze,)))
+    stored = harness.provider.credentials[harness.consumer.credential_id]
+    right, stored.password = stored.password, Secret("set by hand")
+    harness.clock.advance(timedelta(seconds=6))
+    return harness, right
+
+
+def changed_within_a_blackout() -> Iterator[str]:
+    harness, _ = changed_by_hand(by_pause=False)
+    harness.settle(harness.engine(), 3 * DAY)
+    yield "in a blackout"
+    assert harness.published_works, "devices are out for as long as the blackout lasts"
+    assert harness.state.counts.succeeded == 2
+
+
+def a_repair_is_carried_out_whatever_has_happened_since(patch) -> None:
+    patch.setattr(staging, "needless_repair", lambda facts, request: None)
+    patch.setattr(staging, "before_repair", lambda facts, request: None)
+
+
+def mended_within_a_pause() -> Iterator[str]:
+    harness, right = changed_by_hand(by_pause=True)
+    harness.settle(harness.engine(), DAY + timedelta(hours=4))
+    repair = Request(Purpose.ROTATE, drift.REPAIRED_BY, "drift", harness.clock.now(), repairs=True)
+    requested = replace(harness.state, request=repair)  # it was written a moment before the pause
+    harness.store.write_state(requested, harness.store.states["office"].version)
+    harness.provider.credentials[harness.consumer.credential_id].password = right
+    harness.settle(harness.engine(), 4 * DAY)
+    yield "mended in a pause"
+    assert harness.state.counts.succeeded == 1, "rotated, although nothing was refused any more"
+
+
+def what_is_in_use_is_kept_without_an_end(patch) -> None:
+    patch.setattr(staging, "kept_hold", lambda facts: None)
+
+
+def nobody_can_say_who_uses_it() -> Iterator[str]:
+    rules = UsageRules(("nobody",), every=DAY / 2, extend_at_most=DAY, then=AfterExtension.HOLD)
+    policy = replace(EngineHarness().target.policy, usage=rules, schedule=Every(5 * DAY))
+    harness = EngineHarness(replace(EngineHarness().target, policy=policy))
+    harness.settle(harness.engine(), 60 * DAY, most=2000)
+    yield "for two months"
+    assert len(harness.state.ledger) <= MOST_KEPT, "the ledger grows with each rotation"
+
+
+def ends_are_tried_on_without_a_bound(patch) -> None:
+    patch.setattr(ends, "_one_too_many", lambda state: None)
+
+
+def every_end_is_ignored() -> Iterator[str]:
+    harness = EngineHarness(capabilities=replace(CHOSEN, tries_ended=timedelta(minutes=10)))
+    harness.provider.ignores = {"disable", "set_password", "delete"}
+    engine = harness.engine()
+    for _ in range(ends.MOST_ENDED + 4):
+        harness.request(engine)
+        harness.until_rotated(engine)
+        harness.settle(engine, 3 * DAY)
+    yield "every end is ignored"
+    assert len(harness.state.ended) <= ends.MOST_ENDED, "one more is tried every day, for ever"
+
+
 MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     trunks_are_not_looked_at: (lifecycle_check(REPLACE, "retirement"),),
     published_before_a_trunk_names_it: (lifecycle_check(UNTRIED, "rotation"),),
@@ -394,6 +482,10 @@ MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     an_emergency_waits_like_everything: (emergency_in_a_fleet,),
     an_end_is_believed_without_a_log_in: (lifecycle_check(IGNORING, "retirement"),),
     a_refusal_is_evidence_by_itself: (locked_out,),
+    a_blackout_holds_repairs: (changed_within_a_blackout,),
+    a_repair_is_carried_out_whatever_has_happened_since: (mended_within_a_pause,),
+    what_is_in_use_is_kept_without_an_end: (nobody_can_say_who_uses_it,),
+    ends_are_tried_on_without_a_bound: (every_end_is_ignored,),
     no_check_and_set: (two_process_check(REPLACE),),
     a_conflict_is_overwritten: (two_process_check(REPLACE),),
 }

@@ -45,10 +45,15 @@ _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _STILL = _series("rotator_ended_still_accepted", _TARGET)
+_HOOKS = _series("rotator_hooks_failing", _TARGET)
 _IN_USE = _series("rotator_ledger_credentials", f'{_TARGET},state="in_use"')
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _ROUND = _series("rotator_sweep_round_seconds")
 _CIRCUIT = _series("rotator_circuit_open", 'account="prod"')
+_NOT_TAKEN = _series("rotator_notifications_total", 'route="on-call",outcome="not_taken"')
+_KEY_MADE = _series("rotator_account_key_made_timestamp_seconds", 'account="prod"')
+_KEY_ENDS = _series("rotator_account_key_expiry_timestamp_seconds", 'account="prod"')
+_KEY_LIMIT = _series("rotator_account_key_max_age_seconds", 'account="prod"')
 _HELD = _series("rotator_account_held_seconds", 'account="prod"')
 _RATE_SHARE = _series("rotator_account_rate_share", 'account="prod"')
 _OUT = _series("rotator_target_devices_out", _TARGET)
@@ -326,6 +331,17 @@ CASES = (
         quiet={_LATE: "1x30 0x1 1x30 0x60"},
     ),
     Case(
+        "RotatorHookFailing",
+        {_HOOKS: "1x60"},
+        "16m",
+        "14m",
+        _PHONE,
+        "warning",
+        "A hook that follows a change of phone fails",
+        "What was done stays done; 1 did not succeed, and is run again. rotator status phone says why.",
+        quiet={_HOOKS: "0x60"},
+    ),
+    Case(
         "RotatorEndedStillAccepted",
         {_STILL: "1x30"},
         "6m",
@@ -346,6 +362,31 @@ CASES = (
         "Credentials that nobody ends: published",
         "1 of targets or accounts that are not in the configuration. rotator status names them.",
         quiet={_series("rotator_orphans", 'kind="published"'): "0x90"},
+    ),
+    Case(
+        "RotatorCheckLeftCredential",
+        {_series("rotator_account_scratch_credentials", 'account="prod"'): "1x150"},
+        "121m",
+        "119m",
+        {"account": "prod"},
+        "warning",
+        "A check has left a credential at provider account prod",
+        "1 that nobody needs. rotator check-provider prod --write cleans up.",
+        quiet={_series("rotator_account_scratch_credentials", 'account="prod"'): "0x150"},
+    ),
+    Case(
+        "RotatorCredentialsUnowned",
+        {
+            _series("rotator_account_credentials", 'account="prod",finding="orphaned"'): "1x90",
+            _series("rotator_account_credentials", 'account="prod",finding="duplicate"'): "1x90",
+        },
+        "61m",
+        "59m",
+        {"account": "prod"},
+        "warning",
+        "Credentials at provider account prod belong to no target, or to two",
+        "2, by the last rotator reconcile prod, which names them.",
+        quiet={_series("rotator_account_credentials", 'account="prod",finding="foreign"'): "9x90"},
     ),
     Case(
         "RotatorSelectionGone",
@@ -379,6 +420,28 @@ CASES = (
         "The provider slows account prod down",
         "It has asked to wait, or answered 429, for half an hour, although rate_limit is kept.",
         quiet={_HELD: "5x20 0x60", _RATE_SHARE: "0.7x60"},
+    ),
+    Case(
+        "RotatorAccountKeyExpires",
+        {_KEY_ENDS: f"{13 * 86400}x60"},
+        "10m",
+        "5m",
+        {"account": "prod"},
+        "warning",
+        "The key of provider account prod expires soon, or has expired",
+        "Left: 12d 23h 50m 0s. Without it nothing can be rotated there, nor ended.",
+        quiet={_KEY_ENDS: f"{16 * 86400}x60"},
+    ),
+    Case(
+        "RotatorAccountKeyOld",
+        {_KEY_MADE: "0x600", _KEY_LIMIT: "7200x600"},
+        "3h",
+        "5m",
+        {"account": "prod"},
+        "warning",
+        "The key of provider account prod is older than it may become",
+        "3h 0m 0s old. No provider's API replaces it safely: somebody has to.",
+        quiet={_KEY_MADE: "0x600", _KEY_LIMIT: "86400x600"},
     ),
     Case(
         "RotatorProviderVerbForbidden",
@@ -499,6 +562,17 @@ CASES = (
         "a:9464 has lost records of its audit for syslog",
         "5 in the last hour: more waited for it than memory keeps.",
         quiet={_AUDIT_LOST: "7x200"},
+    ),
+    Case(
+        "RotatorNotificationsNotTaken",
+        {_NOT_TAKEN: "0 1 2 3 4x60"},
+        "15m",
+        "5m",
+        {**_ONE, "route": "on-call", "outcome": "not_taken"},
+        "warning",
+        "a:9464 cannot notify by on-call",
+        "The service of this route did not take several messages. They are sent again, together.",
+        quiet={_NOT_TAKEN: "0 1 2x60"},
     ),
     Case(
         "RotatorConnectionsEnded",
@@ -656,6 +730,15 @@ CASES = (
             "They should have been disabled or deleted by now. rotator status --state retirement_overdue "
             "names the targets."
         ),
+    ),
+    _fleet_case(
+        "RotatorFleetHookFailing",
+        "rotator_fleet_targets_in_need",
+        'need="hook_fails"',
+        5,
+        "warning",
+        "Hooks that follow changes of 3 targets of prod fail",
+        "What was done stays done; the hooks are run again. rotator status --state hook_fails names the targets.",
     ),
     _fleet_case(
         "RotatorFleetEndedStillAccepted",

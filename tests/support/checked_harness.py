@@ -29,7 +29,7 @@ class CheckedHarness(SimulatedHarness):
         """The ids of what the account has."""
         return set(self.account.stored_credentials())
 
-    def check(self) -> AccountCheck:
+    def check(self, **changes: Any) -> AccountCheck:
         """A new process that checks the account."""
         self.processes += 1
         randomness = FakeRandomness(self.processes)
@@ -45,6 +45,7 @@ class CheckedHarness(SimulatedHarness):
             holder=f"process-{self.processes}",
             version="1.2.3",
             learn=lambda secret: self.secrets.append(secret.reveal()) if secret is not None else None,
+            **changes,
         )
 
     def write(self, living: tuple[str, ...] = ()) -> CheckReport:

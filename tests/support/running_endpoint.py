@@ -12,7 +12,7 @@ from typing import Any
 
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
-from rotator.daemon.http import Endpoint, Pages, PeerLimits, Probes
+from rotator.daemon.http import Endpoint, PageForPeople, Pages, PeerLimits, Probes
 from rotator.fields.network import HostPort
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.health import Health
@@ -41,6 +41,7 @@ class RunningEndpoint:
         *,
         host: str = "127.0.0.1",
         metrics: Callable[[], bytes] | None = None,
+        people: Callable[[str, str], PageForPeople | None] = lambda *_: None,
         limits: PeerLimits | None = None,
         **settings: Any,
     ) -> None:
@@ -51,7 +52,7 @@ class RunningEndpoint:
         self.token: Secret | None = None
         self.trust: ssl.SSLContext | None = None  # of the clients; None: they speak plain HTTP
         self.settings = HttpSettings(listen=HostPort(host, 0), probes=HostPort(host, 0), **settings)
-        pages = Pages(metrics or self.metrics.render, status, lambda: self.token)
+        pages = Pages(metrics or self.metrics.render, status, people, lambda: self.token)
         # Deadlines are those of real sockets, so their clock is a real one.
         self.server = Endpoint(self.settings, pages, Probes(self.health), SystemClock(Event()), limits)
         self.server.start()

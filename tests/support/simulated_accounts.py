@@ -44,6 +44,7 @@ BASE = "http://127.0.0.1:1"
 TOKEN = Secret("the-proofs-token-tK8s")
 STANDING = Secret("Stand1ng$there")
 BYSTANDER = "bystander"
+TRUNKS = "127.0.0.1"  # the domain of each trunk, where what it names is let in
 SILENCE = timedelta(seconds=10)  # that a client waits for an answer that does not come
 # SIP follows the API late, and devices are let in with the old password until after the new one is accepted.
 LAG = Propagation(old=4.0, new=2.0)
@@ -368,16 +369,30 @@ def vobiz_without_registrar(kind: str, name: str, clock: Any, **readings: Any) -
     return vobiz(kind, name, clock, registers=False, **readings)
 
 
+def vobiz_at_trunk(kind: str, name: str, clock: Any, **readings: Any) -> ProviderAccount:
+    """A Vobiz account whose passwords are proved at the domain of the trunk that names the credential."""
+    where = {
+        "prove_at_trunk": readings.pop("prove_at_trunk", "options"),
+        "trunk_domains": TRUNKS,
+        "trunk_port": registrar().address.port,
+        "sip_transport": "udp",
+    }
+    return _vobiz(kind, name, clock, where, {"trunk_domain": TRUNKS} | readings)
+
+
 def vobiz(kind: str, name: str, clock: Any, *, registers: bool = True, **readings: Any) -> ProviderAccount:
     """A Vobiz account whose passwords are proved by a SIP REGISTER."""
+    where = {"registrar": registrar().address, "sip_transport": "udp"} if registers else {}
+    return _vobiz(kind, name, clock, where, readings)
+
+
+def _vobiz(kind: str, name: str, clock: Any, where: dict[str, Any], readings: dict[str, Any]) -> ProviderAccount:
     account = SimulatedAccount(f"MA_{name}", TOKEN, clock)
     api = VobizApi([account], clock)
     api.read_as(**readings)
     _current.serve(api.realms(), clock)
-    where = {"registrar": registrar().address, "sip_transport": "udp"} if registers else {}
     options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, **where)
-    # Without a log-in nothing is waited for.
-    lag = LAG if registers else Propagation()
+    lag = LAG if where else Propagation()  # without a log-in nothing is waited for
     record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
     transport = FaultyTransport(_application(api), lambda: clock)
     return ProviderAccount(kind, clock, transport, api, options, account, lambda record: record.id, record_kind, lag)

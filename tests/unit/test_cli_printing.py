@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rotator.cli.printing import cell, length_text, relative, safe, table
+from rotator.cli.printing import cell, safe, table
+from rotator.observe.time_words import length_text, relative
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

@@ -8,8 +8,9 @@ import pytest
 
 from rotator.cli.moments import moment_of
 from rotator.cli.report_commands import status
-from rotator.cli.status_table import _age, _clocks, _future, _numbers, _pauses
+from rotator.cli.status_table import _numbers, _pauses
 from rotator.core.clocks import WORTH_TELLING
+from rotator.observe.status_words import StatusWords, clock_words
 from rotator.observe.target_words import FILTERS
 
 DAY, MOMENT = timedelta(days=1), timedelta(milliseconds=1)
@@ -18,7 +19,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @pytest.mark.parametrize("offset", [timedelta(), WORTH_TELLING, -WORTH_TELLING])
 def test_clocks_that_agree_are_not_worth_a_line(offset):
-    assert _clocks(offset) == []
+    assert clock_words(offset) == []
 
 
 @pytest.mark.parametrize(
@@ -29,12 +30,12 @@ def test_clocks_that_agree_are_not_worth_a_line(offset):
     ],
 )
 def test_clocks_that_differ_are_told_with_who_is_ahead(offset, told):
-    assert _clocks(offset) == [told]
+    assert clock_words(offset) == [told]
 
 
 def test_what_is_due_and_not_done_is_never_called_done():
-    assert _future("deleted", (NOW + DAY).isoformat(), NOW) == "deleted in 1 d"
-    assert _future("deleted", NOW.isoformat(), NOW).startswith("to be deleted, due since ")
+    assert StatusWords(NOW).future("deleted", (NOW + DAY).isoformat()) == "deleted in 1 d"
+    assert StatusWords(NOW).future("deleted", NOW.isoformat()).startswith("to be deleted, due since ")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_what_is_due_and_not_done_is_never_called_done():
 )
 def test_the_age_of_a_password_that_others_made_is_bounded_by_its_rotation(seconds, rotated, told):
     row = {"age_seconds": seconds, "last_rotation": rotated.isoformat() if rotated else None}
-    assert _age(row, NOW) == told
+    assert StatusWords(NOW).age(row) == told
 
 
 @pytest.mark.parametrize(

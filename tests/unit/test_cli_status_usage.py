@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from core_facts import DAY, ENTRY, NOW, POLICY, TARGET
 
-from rotator.cli.status_table import _about, _entry
 from rotator.core.model import TargetState
 from rotator.core.usage_rules import AfterExtension, Sighting, UsageRules
 from rotator.observe.status import Surroundings, status_document
+from rotator.observe.status_words import StatusWords
 from rotator.testing import CHOSEN
 
 RULES = UsageRules(("provider",), timedelta(minutes=15), 3 * DAY)
@@ -49,11 +49,11 @@ def test_the_document_says_who_was_found_and_until_when():
     ],
 )
 def test_the_table_says_that_it_is_in_use(sighting, then, says):
-    assert _entry(entry_of(sighting, then), NOW).startswith(says)
+    assert StatusWords(NOW).entry(entry_of(sighting, then)).startswith(says)
 
 
 def test_below_the_table_stands_who_was_asked():
-    (line, *_) = _about(entry_of(SEEN), NOW)
+    (line, *_) = StatusWords(NOW).about(entry_of(SEEN))
     assert line.startswith("new: asked ")
     assert "provider: registered, last seen " in line
-    assert not any("asked" in line for line in _about(entry_of(NOBODY), NOW))
+    assert not any("asked" in line for line in StatusWords(NOW).about(entry_of(NOBODY)))

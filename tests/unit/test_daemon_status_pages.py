@@ -170,6 +170,34 @@ def test_the_report_has_the_rows_that_need_somebody_and_no_more_than_a_page(snap
     assert (len(report["targets"]), report["next"]) == (PAGE, f"t{PAGE - 1:03}")
 
 
+def looked(*, hold: Hold | None = None, outcome: Outcome = Outcome.HELD, steps: tuple[Step, ...] = ()) -> Look:
+    return Look("t100", outcome, "the provider answered 401", steps, None, hold, None, 0.0)
+
+
+def test_a_try_that_failed_is_logged_once_and_not_at_every_look_until_the_next(caplog, snapshot, components):
+    target, backing_off = target_of(components, "t100"), Hold(HoldReason.BACKING_OFF, "again in 5 min")
+    for steps in ((Step.APPLY,), (), ()):
+        snapshot.update_look(target, looked(hold=backing_off, outcome=Outcome.FAILED, steps=steps))
+    (line,) = caplog.messages
+    assert "401" in line
+    assert "apply" in line
+
+
+def test_a_look_that_could_not_read_vault_is_logged(caplog, snapshot, components):
+    snapshot.update_look(target_of(components, "t100"), looked(outcome=Outcome.VAULT))
+    assert "401" in caplog.text
+
+
+def test_what_waits_for_a_person_is_logged_once_with_its_remedy(caplog, snapshot, components):
+    target = target_of(components, "t100")
+    foreign = Hold(HoldReason.FOREIGN_DOCUMENT, "sip/t100 was written by somebody else: use --take-over")
+    deleted = Hold(HoldReason.DOCUMENT_DELETED, "sip/t100 was deleted: restore it")
+    for hold in (foreign, foreign, deleted, deleted, None, None):
+        snapshot.update_look(target, looked(hold=hold))
+    said = [(line.levelname, "use --take-over" in line.getMessage()) for line in caplog.records]
+    assert said == [("WARNING", True), ("WARNING", False)]
+
+
 def test_a_look_that_acted_holds_nothing_any_more(snapshot, components):
     target = target_of(components, "t100")
     hold = Hold(HoldReason.FOREIGN_DOCUMENT, "why")

@@ -4,11 +4,12 @@ import logging
 
 import pytest
 from provider_fixtures import BASE, TOKEN, FakeNetwork, answer, answers_in_turn
+from sip_access import authority_file
 
 from rotator.core.secret import Secret
 from rotator.providers.http.calls import HttpRequest, path
 from rotator.providers.http.client import Http, HttpOptions
-from rotator.providers.http.transport import ReadOnlyViolation
+from rotator.providers.http.transport import ReadOnlyViolation, changeable_trust, trusted
 from rotator.testing import FakeClock, NullMeter
 
 
@@ -63,6 +64,16 @@ def test_a_token_that_no_header_can_carry_is_refused_without_repeating_it(spoilt
 
 def test_a_value_with_a_space_in_the_middle_can_be_carried():
     make(headers={"Authorization": Secret("Bearer abc")}).close()
+
+
+def test_the_systems_authorities_are_loaded_once_and_nobody_adds_to_them():
+    assert trusted(None) is trusted(None)
+    assert changeable_trust(None) is not changeable_trust(None)
+    assert changeable_trust(None) is not trusted(None)
+
+
+def test_an_authoritys_file_is_read_anew_for_each_account():
+    assert trusted(authority_file()) is not trusted(authority_file())
 
 
 @pytest.mark.parametrize("content", ["", "not PEM", None])

@@ -20,7 +20,7 @@ AUTHORIZATION = {"Authorization": Secret(f"Basic {PASSWORD}")}
 
 def elsewhere(*steps, **options) -> tuple[Http, FakeNetwork]:
     network = FakeNetwork(answers_in_turn(*steps), options)
-    return network.http.elsewhere(ELSEWHERE), network
+    return network.http.elsewhere(ELSEWHERE, "probe_url"), network
 
 
 def test_it_is_shown_no_key_and_only_the_headers_of_its_request():
@@ -56,7 +56,7 @@ def test_what_is_left_of_a_call_bounds_the_next():
 
     network.handler = slow
     started = network.clock.monotonic()
-    other = network.http.elsewhere(ELSEWHERE)
+    other = network.http.elsewhere(ELSEWHERE, "probe_url")
     reply = other.call(within=7).send(HttpRequest("prove", "GET", ""))
     assert isinstance(reply, HttpReply | Unknown)
     assert network.clock.monotonic() - started <= 10
@@ -73,8 +73,8 @@ def test_an_account_that_may_only_look_may_only_look_elsewhere_too():
 def test_plain_http_is_judged_anew():
     network = FakeNetwork(answers_in_turn(), {"allow_plain_http": ("gateway.internal",)})
     with pytest.raises(ValueError, match="use https"):
-        network.http.elsewhere("http://other.internal")
-    network.http.elsewhere("http://gateway.internal")
+        network.http.elsewhere("http://other.internal", "probe_url")
+    network.http.elsewhere("http://gateway.internal", "probe_url")
 
 
 def test_the_rate_of_the_api_is_not_that_of_the_gateway():

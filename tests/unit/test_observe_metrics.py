@@ -11,6 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from rotator.core.age_limit import longest_until_due
 from rotator.core.audit_chain import Position
 from rotator.core.clocks import Clocks
+from rotator.core.discrepancies import DiscrepancyKind
+from rotator.core.evidence import AccountEvidence, AssumptionResult, FoundCredentials, Scratch, Shown
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
@@ -148,6 +150,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
         ("rotator_ended_still_accepted", ("phone",)): 0,
+        ("rotator_hooks_failing", ("phone",)): 0,
         ("rotator_ends_total", ("phone", "shown")): 8,
         ("rotator_ends_total", ("phone", "not_shown")): 9,
         ("rotator_target_devices_out", ("phone",)): 0,
@@ -353,6 +356,39 @@ def test_the_process_says_how_it_does_itself() -> None:
     assert ("rotator_vault_token_expiry_timestamp_seconds", ()) not in scrape(source)
 
 
+def test_what_checks_have_shown_is_counted_by_account_whatever_it_was() -> None:
+    clock = FakeClock()
+    source, now = metrics(clock), clock.now()
+    shown = (Shown.HOLDS, Shown.HOLDS, Shown.DOES_NOT)
+    results = tuple(AssumptionResult(f"key-{number}", SENTINEL, one, SENTINEL, now) for number, one in enumerate(shown))
+    scratch = (Scratch(credential("rotatorcheck1"), now),)
+    checked = AccountEvidence(1, results, scratch, checked_at=now + DAY, written_at=now)
+    source.follow_checks(lambda: {"acc": checked, "never": AccountEvidence()})
+    assert scrape(source) == ZEROS | {
+        ("rotator_account_checked_timestamp_seconds", ("acc", "read")): now.timestamp() + 86_400,
+        ("rotator_account_checked_timestamp_seconds", ("acc", "write")): now.timestamp(),
+        ("rotator_account_assumptions", ("acc", "holds")): 2,
+        ("rotator_account_assumptions", ("acc", "does_not")): 1,
+        ("rotator_account_assumptions", ("acc", "not_shown")): 0,
+        ("rotator_account_scratch_credentials", ("acc",)): 1,
+        ("rotator_account_scratch_credentials", ("never",)): 0,
+        ("rotator_build_info", ("1.2.3",)): 1,
+    }
+    assert SENTINEL.encode() not in source.render()
+
+
+def test_what_a_reconciliation_found_is_counted_by_account() -> None:
+    clock = FakeClock()
+    source, now = metrics(clock), clock.now()
+    found = (FoundCredentials(DiscrepancyKind.ORPHANED, 2), FoundCredentials(DiscrepancyKind.FOREIGN, 0))
+    known = AccountEvidence(1, reconciled_at=now, reconciled=found)
+    source.follow_checks(lambda: {"acc": known})
+    seen = scrape(source)
+    assert seen["rotator_account_credentials", ("acc", "orphaned")] == 2
+    assert seen["rotator_account_credentials", ("acc", "foreign")] == 0
+    assert seen["rotator_account_reconciled_timestamp_seconds", ("acc",)] == now.timestamp()
+
+
 def test_no_password_of_any_state_is_in_a_scrape() -> None:
     clock = FakeClock()
     source, now = metrics(clock), clock.now()
@@ -455,7 +491,7 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     gauges = {
         name
         for name, _ in scrape(source)
-        if name.startswith(("rotator_target_", "rotator_retirement_overdue", "rotator_ended_"))
+        if name.startswith(("rotator_target_", "rotator_retirement_overdue", "rotator_ended_", "rotator_hooks_"))
     }
     still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
-    assert gauges == {*still, "rotator_ended_still_accepted"}
+    assert gauges == {*still, "rotator_ended_still_accepted", "rotator_hooks_failing"}

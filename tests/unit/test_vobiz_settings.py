@@ -18,6 +18,16 @@ def test_the_key_of_a_main_account_goes_with_the_paths_of_a_sub_account(kind):
     assert options.account_key != account_options(kind, auth_id="MA_PARENT").account_key
 
 
+@pytest.mark.parametrize("kind", ["vobiz", "vobiz-endpoint"])
+def test_sub_accounts_that_one_key_administers_share_its_pace_and_nothing_else(kind):
+    """Each had a pace of its own: the key of a main account with N of them sent N times the rate."""
+    one, two = (account_options(kind, auth_id="MA_PARENT", account_id=name) for name in ("SA_ONE", "SA_TWO"))
+    parent, own = account_options(kind, auth_id="MA_PARENT"), account_options(kind, auth_id="SA_ONE")
+    assert one.pace_key == two.pace_key == parent.account_key
+    assert (parent.pace_key, own.pace_key) == ("", ""), "their own"
+    assert one.account_key == own.account_key != two.account_key
+
+
 def test_every_request_is_below_the_sub_account():
     network = FakeNetwork(
         lambda asked: listing() if asked.method == "GET" else answer(201, trunk_json(username="new1"))

@@ -7,6 +7,7 @@ operation gets what is left of the whole. This and `rotator.daemon.http.server` 
 import socket
 import ssl
 import struct
+from base64 import b64decode
 from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
@@ -14,14 +15,17 @@ from http import HTTPStatus
 import h11
 
 from rotator.core.secret import Secret
-from rotator.daemon.http.pages import EndpointAnswer, EndpointRequest
+from rotator.daemon.http.pages import POLICY, EndpointAnswer, EndpointRequest
 from rotator.ports import Clock
 
 _SECURITY = [
     ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
 ]
+_POLICY = "Content-Security-Policy"
 _LARGEST_REQUEST = 16_384  # bytes
 _PIECE = 65_536  # bytes; a body of megabytes is not copied as a whole for each connection
 
@@ -77,6 +81,7 @@ class PeerConnection:
             ("Connection", "close"),
             *_SECURITY,
             *answer.headers,
+            *([] if any(name == _POLICY for name, _ in answer.headers) else [(_POLICY, POLICY)]),
         ]
         reason = HTTPStatus(answer.status).phrase
         self._write(self._http.send(h11.Response(status_code=answer.status, headers=headers, reason=reason)))
@@ -118,6 +123,15 @@ class PeerConnection:
 def _request(event: h11.Request) -> EndpointRequest:
     path, _, query = event.target.decode("ascii").partition("?")
     given = [value.decode("latin-1") for name, value in event.headers if name == b"authorization"]
-    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    bearer = Secret(token.strip()) if scheme.lower() == "bearer" else None
-    return EndpointRequest(event.method.decode("ascii"), path, query, bearer)
+    return EndpointRequest(event.method.decode("ascii"), path, query, _token(given[0]) if len(given) == 1 else None)
+
+
+def _token(authorization: str) -> Secret | None:
+    """Returns the token: of `Bearer`, or the password of `Basic`, which browsers ask people for."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return Secret(given.strip())
+    if scheme.lower() == "basic":
+        with suppress(ValueError):  # neither base64 nor text
+            return Secret(b64decode(given.strip(), validate=True).decode().partition(":")[2])
+    return None

@@ -13,8 +13,14 @@ from rotator.core.secret import Secret
 from rotator.observe.health import Health, HealthReport
 from rotator.observe.metrics import CONTENT_TYPE
 from rotator.observe.status_query import StatusQuery, StatusQueryError, parse
+from rotator.observe.style import STYLE_SOURCE
 
+POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+"""What a browser may do with an answer: nothing but show it."""
 _JSON = "application/json; charset=utf-8"
+_HTML = "text/html; charset=utf-8"
+_STYLED = (("Content-Security-Policy", f"{POLICY}; style-src {STYLE_SOURCE}; form-action 'self'"),)
+_CHALLENGES = (("WWW-Authenticate", 'Bearer realm="rotator"'), ("WWW-Authenticate", 'Basic realm="rotator"'))
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -25,7 +31,7 @@ class EndpointRequest:
     method: str
     path: str
     query: str
-    token: Secret | None  # of `Authorization: Bearer`
+    token: Secret | None  # of `Authorization: Bearer`, or the password of `Basic`
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +44,27 @@ class EndpointAnswer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PageForPeople:
+    """A page of HTML, and the status that it is answered with."""
+
+    status: int
+    html: str
+
+
 def refusal(status: int, error: str, headers: tuple[tuple[str, str], ...] = ()) -> EndpointAnswer:
     """Returns an answer that says what is wrong, in words."""
     return EndpointAnswer(status, _body({"error": error}), headers=headers)
 
 
 class Pages:
-    """/metrics and /status, for those who have the token if there is one."""
+    """/metrics, /status and the pages for people, for those who have the token if there is one."""
 
     def __init__(
         self,
         metrics: Callable[[], bytes],
         status: Callable[[StatusQuery], Mapping[str, Any]],
+        people: Callable[[str, str], PageForPeople | None],
         token: Callable[[], Secret | None],
     ) -> None:
         """Wires the pages.
@@ -57,9 +72,10 @@ class Pages:
         Args:
             metrics: returns the text of /metrics.
             status: returns the page of /status that a query asks for, quickly and without leaving the process.
+            people: returns the page for people with a path and a query, or None, as quickly.
             token: returns what every request has to bear now; None: nothing.
         """
-        self._token = token
+        self._token, self._people = token, people
         self._pages: dict[str, Callable[[str], EndpointAnswer]] = {
             "/metrics": lambda _: EndpointAnswer(200, metrics(), CONTENT_TYPE),
             "/status": lambda query: EndpointAnswer(200, _body(status(parse(parse_qs(query, keep_blank_values=True))))),
@@ -70,9 +86,9 @@ class Pages:
         wanted = self._token()
         if wanted is not None and request.token != wanted:  # compares in constant time
             why = "missing" if request.token is None else "not the right one"
-            challenge = ("WWW-Authenticate", 'Bearer realm="rotator"')
-            return refusal(401, f"the token is {why}: send it as 'Authorization: Bearer TOKEN'", (challenge,))
-        return _answer(self._pages, request)
+            how = "send it as 'Authorization: Bearer TOKEN', or as the password that a browser asks for"
+            return refusal(401, f"the token is {why}: {how}", _CHALLENGES)
+        return _answer(self._pages, request, self._people)
 
 
 class Probes:
@@ -88,7 +104,7 @@ class Probes:
 
     def __call__(self, request: EndpointRequest) -> EndpointAnswer:
         """Returns the answer."""
-        return _answer(self._pages, request)
+        return _answer(self._pages, request, lambda *_: None)
 
     def _report(self, problem: str, report: HealthReport) -> EndpointAnswer:
         with self._lock:
@@ -99,19 +115,26 @@ class Probes:
         return EndpointAnswer(200 if report.ok else 503, _body({"ok": report.ok}))
 
 
-def _answer(pages: Mapping[str, Callable[[str], EndpointAnswer]], request: EndpointRequest) -> EndpointAnswer:
+def _answer(
+    pages: Mapping[str, Callable[[str], EndpointAnswer]],
+    request: EndpointRequest,
+    people: Callable[[str, str], PageForPeople | None],
+) -> EndpointAnswer:
     if request.method not in ("GET", "HEAD"):
         return refusal(405, "this endpoint is read-only: use GET or HEAD", (("Allow", "GET, HEAD"),))
     page = pages.get(request.path)
-    if page is None:
-        return EndpointAnswer(404, _body({"error": "no such page", "pages": sorted(pages)}))
     try:
-        return page(request.query)
+        if page is not None:
+            return page(request.query)
+        for_people = people(request.path, request.query)
     except StatusQueryError as error:
         return refusal(400, str(error))
     except Exception:  # noqa: BLE001 - one failing page must not bring down the others or the process
         _log.exception("a page could not be rendered", path=request.path)
         return refusal(500, "this page could not be rendered; the log says why")
+    if for_people is None:
+        return EndpointAnswer(404, _body({"error": "no such page", "pages": sorted(pages)}))
+    return EndpointAnswer(for_people.status, for_people.html.encode(), _HTML, _STYLED)
 
 
 def _body(document: Mapping[str, Any]) -> bytes:

@@ -25,7 +25,8 @@ class Gateway:
         """Prepares the client without connecting. Raises ValueError if the address is unusable."""
         self._by_token = options.gateway_url is not None
         url = options.probe_url or options.gateway_url
-        self._http = http.elsewhere(url) if url is not None else None
+        key = "gateway_url" if self._by_token else "probe_url"
+        self._http = http.elsewhere(url, key) if url is not None else None
 
     def accepts(self, credential: Credential, within: float) -> Answer[Proof] | None:
         """Tries the password. Returns None if no gateway is configured, or it does not ask for a password."""

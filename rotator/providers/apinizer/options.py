@@ -105,6 +105,7 @@ class ApinizerOptions(AccountOptions):
             tries_ended=self.try_ended,
             password_limits=PasswordRules(shortest=1, symbol=0, symbols=_SYMBOLS),
             username_pattern=_USERNAMES,
+            lists_by_name="rate-limit control lists",
         )
 
     @property

@@ -25,6 +25,7 @@ from rotator.core.secret import Secret
 from rotator.fields.network import RateLimit, is_loopback
 from rotator.fields.proxy import ProxySettings
 from rotator.ports import CALL_TERMS, WITNESS, Clock, Meter
+from rotator.providers.connecting import Destination
 from rotator.providers.http.bodies import BodyReader
 from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
 from rotator.providers.http.deadline import Deadline
@@ -66,6 +67,7 @@ class HttpOptions:
 
     account: str  # its name in the configuration: the label of its metrics
     base_url: str
+    address_key: str = field(default="base_url", kw_only=True)  # of that address in the configuration
     headers: Mapping[str, Secret] = field(repr=False)  # sent with every request: the API key
     rate_limit: RateLimit | None = None
     ca_file: Path | None = None  # trust this authority and no other
@@ -113,6 +115,7 @@ class Http:
         # Not httpx.Client, which reads proxies and .netrc from the environment, keeps cookies, logs URLs, and parses
         # the target of a redirect even if it does not follow it. A transport does none of that.
         proxy = options.proxy if options.proxy is not None and options.proxy.carries(options.base_url) else None
+        self._destination = Destination.at(self._base_url, options.address_key, proxy)
         inner = transport if transport is not None else Network(trusted(options.ca_file), self._deadline, proxy)
         self._transport = ReadOnly(inner) if options.read_only else inner
 
@@ -121,13 +124,21 @@ class Http:
         """See `CallTimeouts.longest_call`."""
         return self._options.timeouts.longest_call
 
-    def elsewhere(self, base_url: str) -> "Http":
+    def elsewhere(self, base_url: str, address_key: str) -> "Http":
         """Returns a client for another address, such as a gateway, without the API key and the rate limit.
 
-        It is closed together with this one. Raises ValueError like the constructor.
+        `address_key` is its key in the configuration. It is closed together with this one. Raises ValueError like the
+        constructor.
         """
         timeouts = replace(self._options.timeouts, patience=_PATIENCE_ELSEWHERE)
-        options = replace(self._options, base_url=base_url, headers={}, rate_limit=None, timeouts=timeouts)
+        options = replace(
+            self._options,
+            base_url=base_url,
+            address_key=address_key,
+            headers={},
+            rate_limit=None,
+            timeouts=timeouts,
+        )
         self._others.append(Http(options, self.clock, self._meter, self._test_transport))
         return self._others[-1]
 
@@ -200,7 +211,7 @@ class Http:
                     message = f"the answer is larger than {body.largest} bytes"
                     return LostTry(message, "too_large", sent=True, again=False)
         except httpx.HTTPError as error:
-            return lost(error)
+            return lost(error, self._destination)
         return body.reply(response.status_code, response.headers, self.clock.now())
 
     def _built(self, request: HttpRequest, deadline: float) -> httpx.Request:

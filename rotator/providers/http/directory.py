@@ -89,29 +89,20 @@ class Directory(Generic[T]):
             call: the caller's own.
         """
         spotted = self._look_where_it_was(question, read)
-        if spotted is not None:
-            return spotted
-        waiter = self._join(question)
-        try:
-            while waiter.answer is None:
-                self._take_turn(waiter, read, call)
-        finally:
-            self._leave(waiter)
-        return waiter.answer
+        return self._asked(question, read, call)[0] if spotted is None else spotted
 
     def each(
         self, brief: Callable[[T], V], take: Callable[[V], object], read: ReadPage[T], call: CallTime
     ) -> Answer[None]:
         """Passes what `brief` makes of each entry to `take`; Done only if it was certainly all. See `search`.
 
-        An entry that cannot be read makes the answer `Unknown`.
+        An entry that cannot be read makes the answer `Unknown`; the others are passed all the same. While the listing
+        is still being read, none is.
         """
-        answer: Answer[tuple[Any, ...]] = self.search(Question("", "", unique=False, brief=brief), read, call)
-        if not isinstance(answer, Done):
-            return answer
-        for one in answer.value:
+        answer, found = self._asked(Question("", "", unique=False, brief=brief), read, call)
+        for one in () if isinstance(answer, Retry) and answer.why is Wait.READING else found:
             take(one)
-        return Done(None)
+        return Done(None) if isinstance(answer, Done) else answer
 
     def forget(self, question: Question) -> None:
         """Forgets a question that was not answered in time: what it asks for was just changed."""
@@ -119,6 +110,18 @@ class Directory(Generic[T]):
             self._away.pop(question, None)
 
     # -- taking turns
+
+    def _asked(
+        self, question: Question, read: ReadPage[T], call: CallTime
+    ) -> tuple[Answer[tuple[Any, ...]], tuple[Any, ...]]:
+        """Returns the answer, and what was found of it so far."""
+        waiter = self._join(question)
+        try:
+            while waiter.answer is None:
+                self._take_turn(waiter, read, call)
+        finally:
+            self._leave(waiter)
+        return waiter.answer, tuple(waiter.found.values())
 
     def _join(self, question: Question) -> _Waiter[T]:
         now = self._clock.monotonic()

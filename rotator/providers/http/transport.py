@@ -3,6 +3,7 @@
 import logging
 import ssl
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
@@ -11,10 +12,13 @@ import httpcore
 import httpx
 
 from rotator.fields.proxy import ProxySettings
+from rotator.providers.connecting import Destination, is_untrusted
 from rotator.providers.http.calls import LostTry
 from rotator.providers.http.deadline import BoundedBackend, Deadline
 
 _MOST = 100  # connections, all of them kept: as many as `daemon.workers` may need, and each new one is a TLS handshake
+
+_REFUSED = "refused_connection"
 
 # httpcore logs headers at DEBUG; httpx logs every URL at INFO if its client is used.
 for _name in ("httpx", "httpcore"):
@@ -124,7 +128,7 @@ class ReadOnly(httpx.BaseTransport):
         self._inner.close()
 
 
-def lost(error: httpx.HTTPError) -> LostTry:
+def lost(error: httpx.HTTPError, destination: Destination) -> LostTry:
     """Returns what an error means for the request: whether it was sent, and whether to send it again."""
     # The errors' texts are not used: a protocol error quotes the answer.
     if isinstance(error, httpx.ConnectTimeout):
@@ -132,26 +136,36 @@ def lost(error: httpx.HTTPError) -> LostTry:
     if isinstance(error, httpx.PoolTimeout):
         return LostTry("every connection to the provider was in use until the timeout", None, sent=False)
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        if _untrusted(error):
-            message = "the provider's TLS certificate is not trusted: check base_url, or set ca_file"
-            return LostTry(message, "untrusted", sent=False, again=False)
-        by = "" if isinstance(error, httpx.ConnectError) else ": the proxy refused it"
-        return LostTry(f"no connection was made{by}", "refused_connection", sent=False)
+        why = destination.why_not(error)
+        if is_untrusted(error):
+            return LostTry(why, "untrusted", sent=False, again=False)
+        if isinstance(error, httpx.ProxyError):
+            why = destination.why_refused(error)
+        return LostTry(f"no connection was made: {why}" if why else "no connection was made", _REFUSED, sent=False)
     if isinstance(error, httpx.TimeoutException):
         return LostTry("no complete answer came in time", "timeout", sent=True)
     return LostTry("the connection broke before the answer was complete", "reset", sent=True)
 
 
-def _untrusted(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
 def trusted(ca_file: Path | None) -> ssl.SSLContext:
-    """Returns the authorities to trust: those of a file, or the system's. Raises ValueError if it has none."""
+    """Returns the authorities to trust: those of a file as it is now, or the system's, whose context is shared.
+
+    Whoever adds something to the context takes `changeable_trust`.
+
+    Raises:
+        ValueError: the file has none.
+    """
+    return _system_trust() if ca_file is None else changeable_trust(ca_file)
+
+
+@cache
+def _system_trust() -> ssl.SSLContext:
+    # Some 25 ms of CPU and the memory of 150 certificates: once for all accounts, their gateways and registrars.
+    return changeable_trust(None)
+
+
+def changeable_trust(ca_file: Path | None) -> ssl.SSLContext:
+    """Returns the same as `trusted` for one connection, which may add a certificate of its own."""
     if ca_file is None:
         return httpx.create_ssl_context(trust_env=False)
     try:

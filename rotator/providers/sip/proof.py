@@ -44,7 +44,7 @@ def is_challenged(
 def _registered(
     http: Http, call: HttpCall, credential: Credential, route: SipRoute, domain: str | None, *, without_qop: bool
 ) -> RegisterResult | None:
-    """Registers, and tells the meter and who watches; None if no request can carry the username or the domain."""
+    """Registers; None if no request can carry the username or the domain."""
     started = http.clock.monotonic()
     try:
         result = register(
@@ -58,13 +58,17 @@ def _registered(
         )
     except ValueError:
         return None
-    seconds = http.clock.monotonic() - started
+    _tell(http, "REGISTER", result, route, http.clock.monotonic() - started)
+    return result
+
+
+def _tell(http: Http, method: str, result: RegisterResult, route: SipRoute, seconds: float) -> None:
+    """Tells the meter and who watches."""
     http.count("prove", _outcome(result, route), seconds)
     witness = WITNESS.get()
     if witness is not None:
         problem = "" if result.status else result.reason
-        witness(ProviderExchange("prove", "REGISTER", "", result.status, seconds, problem=problem))
-    return result
+        witness(ProviderExchange("prove", method, "", result.status, seconds, problem=problem))
 
 
 def at_trunk(
@@ -73,6 +77,30 @@ def at_trunk(
     """Logs in at a trunk's domain. Returns None if nothing there asks for a password."""
     if credential.password is None:
         return Refused(Refusal.INVALID, "the password is not known")
+    asked = _asked_at_trunk(http, call, credential, route, without_qop=without_qop, invites=invites)
+    if isinstance(asked, Refused):
+        return asked
+    method, result = asked
+    return None if result.unserved else _judged(result, route, method, f"trunk {route.registrar}")
+
+
+def trunk_asks(
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, *, without_qop: bool, invites: bool
+) -> Answer[None]:
+    """Asks at a trunk's domain without a password. `Done`, with the request in its note, if it asks for one."""
+    unknown = replace(credential, password=None)
+    asked = _asked_at_trunk(http, call, unknown, route, without_qop=without_qop, invites=invites)
+    if isinstance(asked, Refused):
+        return asked
+    method, result = asked
+    if result.challenged:
+        return Done(None, f"{method} is challenged by {route.registrar} over {route.transport.upper()}")
+    return Retry(Wait.UNREACHABLE, f"the trunk {route.registrar} would prove nothing: {result.reason}")
+
+
+def _asked_at_trunk(
+    http: Http, call: HttpCall, credential: Credential, route: SipRoute, *, without_qop: bool, invites: bool
+) -> tuple[str, RegisterResult] | Refused:
     started, limit = http.clock.monotonic(), min(_LONGEST, call.left)
     try:
         method, result = log_in(
@@ -86,8 +114,8 @@ def at_trunk(
         )
     except ValueError:
         return Refused(Refusal.INVALID, "the username contains characters that a SIP request cannot carry")
-    http.count("prove", _outcome(result, route), http.clock.monotonic() - started)
-    return None if result.unserved else _judged(result, route, method, f"trunk {route.registrar}")
+    _tell(http, method, result, route, http.clock.monotonic() - started)
+    return method, result
 
 
 def _outcome(result: RegisterResult, route: SipRoute) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from rotator.core.secret import Secret
 from rotator.fields.network import bracketed
 from rotator.ports import Clock
+from rotator.providers.connecting import Destination
 from rotator.providers.sip.dialogue import Asked, Dialogue, Exchanged
 from rotator.providers.sip.links import BrokenLinkError, SipRoute, connected
 
@@ -110,10 +111,7 @@ def _unreachable(route: SipRoute, error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return f"no connection to {route} was made in time{_TLS_PORT if route.transport == 'tls' else ''}"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"the TLS certificate of {route.registrar} is not trusted, or does not name {route.registrar.host}: check "
-            "the registrar's name, or set sip_ca_file to its authority"
-        )
+        return Destination(str(route.registrar), "the registrar's address", "sip_ca_file").why_not(error)
     if isinstance(error, ssl.SSLError):
         return f"{route.registrar} does not speak TLS{_TLS_PORT}"
     return f"{route} cannot be reached: {error.strerror or type(error).__name__}"

@@ -23,7 +23,7 @@ _SAYS_NOTHING = (400, 408, 429)  # of a password: the request was not understood
 def log_in(
     route: SipRoute,
     username: str,
-    password: Secret,
+    password: Secret | None,
     *,
     clock: Clock,
     timeout: float,
@@ -32,7 +32,8 @@ def log_in(
 ) -> tuple[str, RegisterResult]:
     """Logs in at a trunk's domain, which is the host of `route`, by the first kind of request that asks for a password.
 
-    Returns its method and the result; that of the last one, `unserved`, if none asks. Never raises for the network.
+    Returns its method and the result; that of the last one, `unserved`, if none asks. Without a password the request
+    that asks for one is the result. Never raises for the network.
 
     Raises:
         SipError: the username or the domain contain a control character.

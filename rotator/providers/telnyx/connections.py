@@ -71,7 +71,7 @@ class TelnyxConnections(SipCredentialKind):
         """Reads the listing."""
 
         def listed(record: ConnectionRecord) -> ListedCredential:
-            return ListedCredential(record.id, record.username, record.active)
+            return ListedCredential(record.id, record.username, record.active, password=record.password)
 
         return self._resource.each(self._http.call(), listed, take)
 

@@ -64,7 +64,7 @@ class TelnyxTelephony(SipCredentialKind):
 
         def listed(record: TelephonyRecord) -> ListedCredential:
             alive = not record.ended(self._http.clock.now())
-            return ListedCredential(record.id, record.username, alive, record.name, record.attempt)
+            return ListedCredential(record.id, record.username, alive, record.name, record.attempt, record.password)
 
         return self._resource.each(self._http.call(), listed, take)
 

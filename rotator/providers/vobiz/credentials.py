@@ -19,10 +19,10 @@ from rotator.providers.base import SipCredentialKind, missing, unconfirmed
 from rotator.providers.http.calls import HttpCall, HttpRequest
 from rotator.providers.http.client import Http
 from rotator.providers.http.replies import Failure, HttpReply, codes
-from rotator.providers.sip.proof import at_trunk
 from rotator.providers.vobiz import api
 from rotator.providers.vobiz.api import VobizRecord
 from rotator.providers.vobiz.options import VobizOptions
+from rotator.providers.vobiz.trunk_log_ins import TrunkLogIns
 from rotator.providers.vobiz.trunks import VobizTrunks
 
 _UNUSABLE = Refused(Refusal.INVALID, "the credential lacks an id or a password that can be sent")
@@ -51,6 +51,8 @@ class VobizCredentials(SipCredentialKind):
         self._resource = api.VobizResource(options.path("trunks", "credentials"), self._path, key="id", switchable=True)
         self._listing = api.VobizListing(http, self._resource)
         self._trunks = VobizTrunks(options, http)
+        at_trunk = options.prove_at_trunk != "off"
+        self._log_ins = TrunkLogIns(options, http, self._trunks, self._route_to) if at_trunk else None
 
     def each(self, take: Callable[[ListedCredential], object]) -> Answer[None]:
         """Reads the listing."""
@@ -122,29 +124,12 @@ class VobizCredentials(SipCredentialKind):
         return self._trunks.point(credential, to)
 
     def _tried(self, call: HttpCall, credential: Credential) -> Answer[Proof] | str:
-        """Logs in where the trunk that names the credential lets it in, if that is configured.
+        """Logs in where the trunk that names the credential lets it in, if that is configured."""
+        return self._log_ins.tried(call, credential) if self._log_ins else super()._tried(call, credential)
 
-        What was ended is named by no trunk any more; its own `host` says where it was let in.
-        """
-        if self._options.prove_at_trunk == "off":
-            return super()._tried(call, credential)
-        domain = credential.host
-        if not domain:
-            named = self._trunks.naming([credential])
-            if not isinstance(named, Done):
-                return named
-            domain = next((one.host for one in named.value if one.host), "")
-            if not domain:
-                return named.note or "no trunk names the credential, so there is nowhere to log in"
-        address = self._options.trunk_address(domain)
-        if address is None:
-            return f"the trunk's domain {domain} is not below {self._options.trunk_domains}"
-        invites, without_qop = self._options.prove_at_trunk == "invite", self._options.allow_digest_without_qop
-        route = self._route_to(address)
-        answer = at_trunk(self._http, call, credential, route, without_qop=without_qop, invites=invites)
-        if isinstance(answer, Done):
-            return Done(replace(answer.value, host=domain), answer.note)
-        return answer or f"nothing at {domain} asks for a password"
+    def can_prove(self, credential: Credential) -> Answer[None]:
+        """Asks there for a challenge."""
+        return self._log_ins.asks(credential) if self._log_ins else super().can_prove(credential)
 
     def disable(self, credential: Credential) -> Answer[None]:
         """Disables the credential, first without its password, so that nothing else changes."""

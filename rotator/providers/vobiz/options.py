@@ -12,7 +12,7 @@ from rotator.fields.network import HostName, HostPort, Url, is_loopback
 from rotator.fields.references import AnySecret
 from rotator.fields.text import UrlSegment, invalid
 from rotator.providers.http.calls import path
-from rotator.providers.options import SipAccountOptions
+from rotator.providers.options import SipAccountOptions, account_key
 
 # Create Credential: "Keep usernames alphanumeric. Dashes, underscores [...] can be rejected with a 400".
 _USERNAMES = r"[A-Za-z0-9]+"
@@ -52,6 +52,11 @@ class VobizBaseOptions(SipAccountOptions):
     def _account(self) -> tuple[str, ...]:
         """See `AccountOptions`. Trunk credentials and Endpoints are in one account."""
         return ("vobiz", self.base_url, self.identity)
+
+    @property
+    def pace_key(self) -> str:
+        """See `AccountOptions`. The header X-Auth-ID names the account of the key, whatever the path names."""
+        return "" if self.identity == self.auth_id else account_key(("vobiz", self.base_url, self.auth_id))
 
     def headers(self) -> Mapping[str, Secret]:
         """See `AccountOptions`."""
@@ -129,6 +134,7 @@ class VobizOptions(VobizBaseOptions):
             ),
             username_pattern=_USERNAMES,
             attaches=True,
+            proves_attached=self.prove_at_trunk != "off",
         )
 
 

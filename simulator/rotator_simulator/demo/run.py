@@ -29,6 +29,7 @@ from rotator_simulator.simulation import SimulatedTarget
 _TICK = 0.1  # seconds between two checks for events
 _FIRST_WITHIN = 20.0  # seconds for the first rotation of every target
 _TO_REPAIR = 12.0  # seconds to the next rotation by schedule, and for it
+_PAGES = ("metrics", "status", "", "targets", "targets/office-phone", "accounts")
 _PROCESSES_EVERY = 10  # ticks between two readings of the process list
 _DAEMON = {
     "poll": "1s",
@@ -109,6 +110,7 @@ class Demo:
         self._timeline = Timeline(audit, environment, began)
         self._daemon = DaemonProcess(config, self._folder / "daemon.log", environment.secrets())
         self._exit.callback(self._daemon.stop)
+        self._announce("page", f"http://{self._listen}/ shows all of it in a browser, until the demo ends")
         commands = CommandRunner(config, self._folder / "commands.log", environment.secrets())
         self._exit.callback(commands.stop)
         self._scenarios = Scenarios(
@@ -174,7 +176,7 @@ class Demo:
         for fleet in self._fleets:
             fleet.stop()
         overlapping, others = (fleet.report() for fleet in self._fleets)
-        pages = {name: page(f"http://{self._listen}/{name}") for name in ("metrics", "status")}
+        pages = {f"/{name}": page(f"http://{self._listen}/{name}") for name in _PAGES}
         daemon_ended = not self._daemon.running()
         self._daemon.stop()
         self._show_new_entries()

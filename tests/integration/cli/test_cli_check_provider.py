@@ -92,6 +92,28 @@ def test_a_plan_warns_until_a_check_has_proved_the_strategy(environment, run_com
     assert "proved at vobiz" not in printed.out
 
 
+def test_check_config_reads_what_checks_have_shown_only_if_it_is_asked_to(environment, run_command):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    assert run_command("check-config", "-o", "json").json["strategies"] is None
+    printed = run_command("check-config", "--with-evidence")
+    assert printed.code == 0, printed.err
+    assert (
+        "replace is unproved at vobiz: nothing was tried there yet; rotator check-provider vobiz --write" in printed.out
+    )
+    assert run_command("check-provider", "vobiz", "--write", "--yes").code == 0
+    assert "  replace is proved at vobiz\n" in run_command("check-config", "--with-evidence").out
+    store, key = environment.vault.store, evidence_key(environment)
+    evidence = store.read_evidence(key)
+    broken = AssumptionResult(CREATES.key, CREATES.text, Shown.DOES_NOT, "POST 403", evidence.checked_at)
+    store.write_evidence(key, replace(evidence.with_results([broken], []), version=evidence.version + 1))
+    printed = run_command("check-config", "--with-evidence", "-o", "json")
+    assert printed.code == 1
+    why = "it does not hold that a credential can be created: POST 403"
+    row = {"provider": "vobiz", "strategy": "replace", "standing": "disproved", "why": why}
+    assert printed.json["strategies"] == [row]
+
+
 def test_a_rotation_by_a_disproved_strategy_is_held_with_the_command_that_ends_it(environment, run_command):
     create_credentials(environment, "office")
     environment.configure([OFFICE], policies=DAY)
@@ -113,3 +135,26 @@ def test_an_unknown_account_and_options_that_do_not_fit_are_refused(environment,
     assert run_command("check-provider", "other").code == 2
     assert "leave out --expendable" in run_command("check-provider", "vobiz", "--write", "--expendable", "x").err
     assert run_command("check-provider", "vobiz", "--expendable", "x").code == 2
+
+
+def test_a_damaged_document_is_an_error_that_says_how_to_restore_it_and_loses_nothing(environment, run_command):
+    """It may name a credential that a check has left there: nothing is made, and nothing is written over."""
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    assert run_command("check-provider", "vobiz").code == 0
+    path = f"rotator/state/_evidence-{evidence_key(environment)}"
+    good = environment.bao.call("GET", f"secret/data/{path}")["data"]["metadata"]["version"]
+    damaged = environment.bao.call("POST", f"secret/data/{path}", {"data": {"scratch": 7}})["data"]["version"]
+
+    for options in ((), ("--write",), ("--write", "--yes")):
+        printed = run_command("check-provider", "vobiz", *options)
+        assert printed.code == 3, printed.out
+        assert f"secret/{path}" in printed.err
+        assert f"vault kv rollback -mount=secret -version={good} {path}" in printed.err
+        assert f"begin anew: vault kv delete -mount=secret {path}" in printed.err
+    assert usernames(environment) == {"office"}
+    assert environment.bao.call("GET", f"secret/data/{path}")["data"]["metadata"]["version"] == damaged
+    assert run_command("rotate", "office").code == 0
+
+    environment.bao.call("DELETE", f"secret/data/{path}", also=204)
+    assert run_command("check-provider", "vobiz", "--write", "--yes").code == 0

@@ -1,10 +1,12 @@
 """`rotator rename` and `rotator retire`, on a real OpenBao and the sandbox."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from daemon_environment import DaemonEnvironment
+from polling import eventually
 
 from rotator.core.secret import Secret
 
@@ -81,6 +83,32 @@ def test_a_removed_target_is_ended_by_name(rotated, run_command):
     assert run_command("retire", "office", "-o", "json").json["ended"]
     unknown = run_command("retire", "ofice")
     assert (unknown.code, "there is no target 'ofice'" in unknown.err) == (2, True)
+
+
+def test_what_is_in_use_ends_when_a_person_says_so_and_keeps_its_quarantine(environment, run_command):
+    environment.account.create("credential", "office", Secret("pw-office-12345!"))
+    usage = {"ask": ["agents"], "every": "1m", "extend_at_most": "7d", "then": "hold"}
+    policy = {"every": "90d", "overlap": "1s", "quarantine": "7d", "usage": usage}
+    agents = {"agents": {"type": "acknowledgement", "path": "sip/used-{name}"}}
+    environment.configure([OFFICE], policies={"fast": policy}, usage_sources=agents)
+    assert run_command("rotate", "office").code == 0
+    first = environment.consumer_document("sip/office").username
+    assert run_command("rotate", "office").code == 0
+    over = environment.state("office").ledger[-1].disable_at
+    eventually(lambda: over < datetime.now(UTC), "the overlap ends")
+    kept = run_command("retire", "office", "-o", "json")
+    assert (kept.code, [each["disabled_at"] for each in kept.json["left"]]) == (0, [None, None])
+    refused = run_command("retire", "office", "--despite-use")
+    assert (refused.code, f"office, {first}: disabled now, although devices may still use it" in refused.err) == (
+        2,
+        True,
+    )
+    ended = run_command("retire", "office", "--despite-use", "--yes", "-o", "json")
+    assert (ended.code, [each["disabled_at"] is None for each in ended.json["left"]]) == (0, [False, False])
+    assert not environment.account.by_username(first).enabled
+    assert run_command("undo", "office").code == 0
+    assert environment.consumer_document("sip/office").username == first
+    assert environment.published_works("sip/office")
 
 
 def test_what_an_account_that_is_gone_for_good_holds_is_given_up_by_name(rotated, run_command):

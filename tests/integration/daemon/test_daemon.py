@@ -242,7 +242,7 @@ def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(environm
         for name in names:
             wait_until_rotated(environment, name, round_)
             secrets.add(environment.consumer_document(f"sip/{name}").password.reveal())
-        shown += [daemon.get("/metrics"), daemon.get("/status")]
+        shown += [daemon.get(path) for path in ("/metrics", "/status", "/", "/targets", "/targets/leaka", "/accounts")]
         daemon.send(signal.SIGUSR2)
         if round_ == 1:
             daemon.send(signal.SIGUSR1)

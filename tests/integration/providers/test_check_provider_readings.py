@@ -1,6 +1,8 @@
 """`check-provider --write` against every reading of the simulated providers: tells them apart, leaves nothing."""
 
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -11,15 +13,19 @@ from simulated_accounts import (
     BYSTANDER,
     STANDING,
     TOKEN,
+    RequestFault,
     Setup,
     apinizer,
+    registrar,
     telnyx,
     vobiz,
+    vobiz_at_trunk,
     vobiz_without_registrar,
 )
 
 from rotator.cli.check_provider import shapes
 from rotator.core.evidence import Shown
+from rotator.core.left_over import left_over
 from rotator.core.model import Credential, Strategy, TargetState
 from rotator.core.strategy_evidence import Standing, judge
 from rotator.engine.account_check import CheckImpossible, CheckReport
@@ -31,6 +37,7 @@ from rotator.testing import Crash
 HOLDS, DOES_NOT, NOT_SHOWN = Shown.HOLDS, Shown.DOES_NOT, Shown.NOT_SHOWN
 KINDS = {
     "vobiz": Setup("vobiz", Strategy.REPLACE, vobiz),
+    "vobiz at its trunk": Setup("vobiz", Strategy.REPLACE, vobiz_at_trunk),
     "vobiz-endpoint": Setup("vobiz-endpoint", Strategy.IN_PLACE, vobiz),
     "telnyx": Setup("telnyx", Strategy.REPLACE, telnyx, adopts=False),
     "telnyx-connection": Setup("telnyx-connection", Strategy.IN_PLACE, telnyx),
@@ -63,6 +70,21 @@ READINGS: list[tuple[str, dict[str, Any], dict[str, Shown]]] = [
     ("vobiz", {"trunks_status": 403}, {"shows-attachments": DOES_NOT}),
     (
         "vobiz",
+        {"attached_only": True},
+        {
+            "logs-in": NOT_SHOWN,
+            "unattached": NOT_SHOWN,
+            "wrong-refused": NOT_SHOWN,
+            "new-logs-in": NOT_SHOWN,
+            "old-refused": NOT_SHOWN,
+            "disabled-refused": NOT_SHOWN,
+            "enabled-logs-in": NOT_SHOWN,
+            "deleted-refused": NOT_SHOWN,
+            "propagates": None,
+        },
+    ),
+    (
+        "vobiz at its trunk",
         {"attached_only": True},
         {
             "logs-in": NOT_SHOWN,
@@ -200,6 +222,75 @@ def test_only_what_a_trunk_names_is_let_in_where_a_published_one_shows_it():
     assert standing.standing is Standing.UNPROVED
 
 
+@pytest.fixture
+def trunk_serves() -> Iterator[Callable[..., None]]:
+    """Sets which requests the trunk's domain answers."""
+    options = registrar().options
+
+    def serve(*methods: str) -> None:
+        registrar().options = replace(options, serves=methods)
+
+    yield serve
+    registrar().options = options
+
+
+@pytest.mark.parametrize(
+    ("served", "configured"), [("REGISTER", "options"), ("OPTIONS", "options"), ("INVITE", "invite")]
+)
+def test_at_a_trunk_right_and_wrong_are_told_apart_by_what_it_serves(trunk_serves, served, configured):
+    trunk_serves(served)
+    harness, report = checked("vobiz at its trunk", prove_at_trunk=configured)
+    found = by_key(report)
+    assert {found[key].shown for key in ("trunk-asks", "logs-in", "wrong-refused", "old-refused")} == {HOLDS}
+    where = f"127.0.0.1:{registrar().address.port}"
+    assert found["trunk-asks"].evidence == f"{served} is challenged by {where} over UDP"
+    assert f"SIP {served} accepted by {where} over UDP" in found["logs-in"].evidence
+    assert judge(Strategy.REPLACE, harness.account.capabilities, report.evidence).standing is Standing.PROVED
+    assert {one.method for one in report.exchanges if one.is_sip} == {served}
+
+
+def test_reading_asks_the_trunk_without_a_password():
+    harness = CheckedHarness(KINDS["vobiz at its trunk"])
+    accepted = dict(registrar().accepted())
+    assert findings(harness.check().read("reader"))["trunk-asks"] is HOLDS
+    assert registrar().accepted() == accepted
+
+
+def test_a_trunk_that_asks_nobody_is_said_and_no_log_in_is_claimed(trunk_serves):
+    trunk_serves("INVITE")
+    _, report = checked("vobiz at its trunk")  # `options`, which sends none
+    assert findings(report)["trunk-asks"] is DOES_NOT
+    assert by_key(report)["trunk-asks"].evidence.endswith("OPTIONS is answered 405 without a password")
+    assert findings(report)["logs-in"] is NOT_SHOWN
+    assert "nothing at 127.0.0.1 asks for a password" in by_key(report)["logs-in"].evidence
+
+
+@pytest.mark.parametrize(
+    ("domain", "allowed", "words"),
+    [
+        ("elsewhere.example", "127.0.0.1", "elsewhere.example is not below 127.0.0.1: set trunk_domains"),
+        ("5f1b.localhost.invalid", "localhost.invalid", "the name 5f1b.localhost.invalid cannot be resolved"),
+    ],
+)
+def test_a_trunk_that_cannot_be_asked_is_said(domain, allowed, words):
+    harness = CheckedHarness(KINDS["vobiz at its trunk"], trunk_domain=domain)
+    keys = {"trunk_domains": allowed, "allow_plain_sip": (allowed,)}
+    harness.account.options = harness.account.options.model_copy(update=keys)
+    found = by_key(harness.check().read("reader"))["trunk-asks"]
+    assert found.shown is DOES_NOT
+    assert words in found.evidence
+
+
+def test_without_a_trunk_of_a_target_there_is_nowhere_to_log_in():
+    harness = CheckedHarness(KINDS["vobiz at its trunk"])
+    harness.account.remove_trunks()
+    found = by_key(harness.check().read("reader"))["trunk-asks"]
+    assert (found.shown, found.evidence) == (
+        NOT_SHOWN,
+        "no trunk that is shown with its domain names a credential of a target",
+    )
+
+
 def test_without_a_registrar_no_log_in_is_claimed():
     harness = CheckedHarness(Setup("vobiz", Strategy.REPLACE, vobiz_without_registrar))
     report = harness.write()
@@ -296,6 +387,21 @@ def test_what_a_target_uses_is_not_expendable(name):
         harness.check().find_expendable(name)
 
 
+def test_what_a_target_uses_by_another_name_of_the_account_or_after_its_removal_is_not_expendable():
+    """Its password was changed under the devices."""
+    harness = CheckedHarness(KINDS["vobiz-endpoint"])
+    found = harness.check().find_expendable(BYSTANDER)
+    renamed = replace(harness.target, name="lobby", account="the-same", usernames=(BYSTANDER,))
+    used = TargetState("gone", published=Credential("the-same", "", found.id))
+    harness.store.states["gone"] = Versioned(used, 1)
+    for user in (renamed, left_over(used)):
+        check = harness.check(users=lambda user=user: [harness.target, user], names=("the-same",))
+        with pytest.raises(CheckImpossible, match=f"target {user.name} uses it"):
+            check.find_expendable(BYSTANDER)
+        elsewhere = harness.check(users=lambda user=user: [harness.target, user])
+        assert elsewhere.find_expendable(BYSTANDER).id == found.id, "another account has the same names"
+
+
 def test_reading_sends_only_gets_and_is_kept_beside_what_was_tried_before():
     harness = CheckedHarness(KINDS["vobiz"])
     harness.write()
@@ -325,3 +431,23 @@ def test_the_shapes_of_a_check_have_no_value(kind):
     assert [value for value in values if value and value in text] == []
     assert "rotatorcheck" not in text
     assert '"text"' in text
+
+
+def test_a_check_that_reaches_nobody_takes_nothing_back_that_was_shown():
+    """It took the disproof of a strategy back, which began rotations then, and said that everything had been tried."""
+    harness = CheckedHarness(KINDS["vobiz"], enabled_honoured=False)
+    harness.write()
+    before = harness.store.evidence[KEY]
+    harness.clock.advance(timedelta(days=1))
+    harness.account.transport.plan = lambda _: RequestFault.UNREACHABLE
+    for check in (lambda: harness.check().read("reader"), harness.write):
+        assert findings(check())["connects"] is DOES_NOT
+        kept = {one.key: one.shown for one in harness.store.evidence[KEY].results}
+        assert (kept["connects"], kept["disables"], kept["creates"], kept["usernames"]) == (
+            DOES_NOT, DOES_NOT, HOLDS, HOLDS,
+        )  # fmt: skip
+        assert harness.store.evidence[KEY].written_at == before.written_at
+    harness.account.transport.plan = None
+    harness.account.api.read_as(enabled_honoured=True)
+    assert findings(harness.write())["disables"] is HOLDS
+    assert harness.store.evidence[KEY].written_at > before.written_at

@@ -300,7 +300,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_sent(au
     ):
         answer = opened.send(CREATE)
         assert isinstance(answer, Retry)
-        assert "certificate is not trusted" in answer.message
+        assert "is not trusted: check base_url, or set ca_file" in answer.message
         assert opened.meter.outcomes == [("create", "untrusted")]
         assert len(accepted) == 1
 
@@ -308,7 +308,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_and_nothing_is_sent(au
 def test_a_certificate_for_another_name_is_refused(authority, authority_file):
     server = tls_context(authority, "other.test")
     with raw_server(answer_politely, tls=server) as (url, _), TimedHttp(url, ca_file=authority_file) as opened:
-        assert "not trusted" in opened.send(GET).message
+        assert "is for another name: base_url needs a name that the certificate has" in opened.send(GET).message
 
 
 def test_a_server_that_never_finishes_the_handshake_is_left_at_the_deadline():
@@ -357,7 +357,7 @@ def test_a_proxy_that_refuses_has_sent_nothing(authority, authority_file):
         with TimedHttp(url, proxy=settings, ca_file=authority_file) as opened:
             answer = opened.send(CREATE)
         assert isinstance(answer, Retry)
-        assert "the proxy refused it" in answer.message
+        assert "asks for another login (407)" in answer.message
         assert set(opened.meter.outcomes) == {("create", "refused_connection")}
         assert accepted == []
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from engine_harness import DAY
-from simulated_accounts import Setup, SimulatedHarness, vobiz, vobiz_without_registrar
+from simulated_accounts import Setup, SimulatedHarness, vobiz, vobiz_at_trunk, vobiz_without_registrar
 
 from rotator.core.model import Strategy
 
@@ -41,8 +41,9 @@ def refused_seconds(make, strategy: Strategy, *, attached_only: bool) -> tuple[i
 
 
 @BOTH
-def test_with_a_log_in_a_device_is_refused_until_it_reads_vault_and_vault_hands_out_what_works(strategy):
-    published, devices = refused_seconds(vobiz, strategy, attached_only=True)
+@pytest.mark.parametrize("make", [vobiz, vobiz_at_trunk])
+def test_with_a_log_in_a_device_is_refused_until_it_reads_vault_and_vault_hands_out_what_works(strategy, make):
+    published, devices = refused_seconds(make, strategy, attached_only=True)
     assert published <= 2
     assert max(devices) <= EVERY
     assert sum(devices) > 0

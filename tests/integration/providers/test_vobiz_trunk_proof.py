@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from threading import Event
+from typing import Any
 
 import pytest
 from provider_fixtures import RecordingMeter, account_options
 from sip_access import authority_file
 
 from rotator.core.answers import Answer, Done, Retry, Wait
-from rotator.core.model import Credential, Proof
+from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.providers.http.client import Http
@@ -37,8 +38,8 @@ class TrunkWorld:
         self.api.trunks.add(self.account, "office", self.named.id)
         self.server = SimulatorServer([self.api], CLOCK)
 
-    def asked(self, verb: str, credential: Credential, **keys: object) -> Answer[Proof]:
-        """What the adapter answers to `prove` or `log_in`."""
+    def asked(self, verb: str, credential: Credential, **keys: object) -> Answer[Any]:
+        """What the adapter answers to `prove`, `log_in` or `can_prove`."""
         where = {"trunk_domains": "localhost", "trunk_port": self.server.sips_address.port}
         options = account_options(
             "vobiz",
@@ -56,7 +57,7 @@ class TrunkWorld:
         try:
             provider = KINDS["vobiz"](options, http, SystemRandomness())
             assert isinstance(provider, VobizCredentials)
-            return provider.prove(credential) if verb == "prove" else provider.log_in(credential)
+            return getattr(provider, verb)(credential)
         finally:
             http.close()
 
@@ -123,3 +124,15 @@ def test_a_domain_that_is_not_below_the_configured_one_gets_no_password(world):
     assert "localhost is not below sip.vobiz.ai" in proof.value.method
     assert not proof.value.tries_password
     assert not world.server.registrar.accepted()
+
+
+def test_whether_a_password_would_be_tried_is_found_out_without_one(world):
+    unknown = replace(world.named, password=None)
+    world.serves("OPTIONS")
+    assert isinstance(world.asked("can_prove", unknown), Done)
+    world.serves("INVITE")
+    silent = world.asked("can_prove", unknown)
+    assert "would prove nothing: OPTIONS is answered 405 without a password" in silent.message
+    assert isinstance(world.asked("can_prove", unknown, prove_at_trunk="invite"), Done)
+    assert isinstance(world.asked("can_prove", replace(world.unnamed, password=None)), Done)  # nobody can tell
+    assert world.server.registrar.accepted() == world.server.registrar.refused() == {}

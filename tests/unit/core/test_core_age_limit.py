@@ -31,6 +31,17 @@ def test_a_life_ends_when_the_old_password_is_refused(schedule, window, overlap,
     assert total(longest_life(schedule, window, overlap)) == expected
 
 
+def test_each_part_of_a_life_is_named():
+    assert [part.what for part in longest_life(Cron("0 3 1 * *"), NIGHTLY, DAY)] == [
+        "until it is due",
+        "a time that a rotation on demand skips",
+        "waiting for a window",
+        "the rotation",
+        "overlap",
+        "until it is refused",
+    ]
+
+
 @pytest.mark.parametrize("window", [None, NIGHTLY, WEEKLY, Window("0 2 1 * *", 4 * HOUR)])
 @pytest.mark.parametrize("overlap", [None, DAY])
 @pytest.mark.parametrize("within", [5 * DAY, 30 * DAY, 83 * DAY, 90 * DAY])

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from core_facts import ALTERNATING, ENTRY, HOUR, NOW, OLD, REQUEST, TARGET, attempt, facts
 
-from rotator.core import drift
-from rotator.core.actions import Repair
+from rotator.core import advance, drift
+from rotator.core.actions import Drop, Repair
+from rotator.core.decide import decide
 from rotator.core.drift import ALONE
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason
@@ -69,7 +70,7 @@ def test_what_is_listed_unchanged_is_repaired_after_a_quarter_of_an_hour_in_whic
 @pytest.mark.parametrize("listed", [Listed.GONE, Listed.DISABLED])
 def test_what_the_account_shows_as_changed_is_repaired_at_once_by_a_request_of_rotators_own(listed):
     reason = f"drift: old at fake is refused and {listed.value}"
-    expected = Repair(Request(Purpose.ROTATE, "rotator", reason, NOW))
+    expected = Repair(Request(Purpose.ROTATE, "rotator", reason, NOW, repairs=True))
     assert drift.verify(refused(listed=listed, refused_targets=9, refused_for=timedelta())) == expected
 
 
@@ -96,3 +97,19 @@ def test_a_repair_keeps_the_back_off_and_happens_once():
     before = TargetState("office", published=OLD, verification=REFUSED, not_before=NOW + HOUR, failures=2)
     after = drift.after_repair(before, request)
     assert after == replace(before, request=request, verification=replace(REFUSED, repaired=True))
+
+
+def test_an_undo_that_came_too_late_to_repair_is_followed_by_a_rotation():
+    """It waited until its predecessor was gone, and nothing else was tried: devices were out until somebody came."""
+    waiting = Request(Purpose.UNDO, "rotator", "drift", NOW, repairs=True)
+    known = refused(ALTERNATING, listed=Listed.GONE, repaired=True, state_request=waiting)
+    known = replace(known, state=replace(known.state, verification=replace(known.state.verification, at=NOW)))
+    dropped = decide(known)
+    assert isinstance(dropped, Drop)
+    assert not dropped.needless
+    after = advance.after_drop(known.state, dropped.message, NOW)
+    repair = drift.verify(replace(known, state=after))
+    assert isinstance(repair, Repair)
+    assert repair.request.purpose is Purpose.ROTATE
+    by_hand = replace(known.state, request=replace(waiting, repairs=False))
+    assert advance.after_drop(by_hand, "no", NOW).verification.repaired, "a person's undo starts no repair"

@@ -16,6 +16,10 @@ def test_a_shape_has_types_in_place_of_values():
     }
 
 
+def test_a_mask_has_four_characters_or_more():
+    assert [shape("*" * length) for length in (3, 4, 5)] == ["text", "mask", "mask"]
+
+
 def test_the_entries_of_a_list_are_merged_and_the_uneven_ones_are_named():
     body = {"objects": [{"id": "a", "expired": False}, {"id": "b", "expired": None}, {"id": "c"}], "empty": []}
     merged = shape(body)

@@ -30,7 +30,7 @@ from rotator.core.forecast_events import ForecastEvent, later_events
 from rotator.core.holding import HoldReason
 from rotator.core.model import Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import SPREAD, Cron, Every, Window
-from rotator.testing import GENERATED
+from rotator.testing import CHOSEN, GENERATED
 
 UNDO = replace(REQUEST, purpose=Purpose.UNDO)
 LIVE = replace(ENTRY, disable_at=NOW + DAY)
@@ -410,6 +410,35 @@ def test_the_forecast_reads_the_document_as_the_engine_will_write_it():
 def test_the_notes_name_what_a_strategy_and_a_provider_cannot_do(target, capabilities, notes):
     known = facts(target) if capabilities is None else facts(target, capabilities=capabilities)
     assert forecast(known).notes == tuple(notes)
+
+
+LISTED = {"fake": replace(CHOSEN, lists_by_name="rate-limit lists")}
+SAID = "rate-limit lists name credentials by username, and no request shows them: "
+
+
+NOTHING = ConsumerDocument(0, exists=False)
+TO_BE_MADE = "add the new username, office and 8 letters and digits, to those that name {}; the audit's create has it"
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (facts(TARGET, capabilities=LISTED), TO_BE_MADE.format("old")),
+        (facts(TARGET, NOTHING, capabilities=LISTED, state_published=None), TO_BE_MADE.format("office")),
+        (
+            facts(replace(TARGET, new=True), NOTHING, capabilities=LISTED, state_published=None),
+            TO_BE_MADE.format("the old one"),
+        ),
+        (facts(TARGET, capabilities=LISTED, state_attempt=attempt(staged=NEW)), "add new to those that name old"),
+        (facts(ALTERNATING, capabilities=LISTED), "put both a and b into those that name one of them"),
+    ],
+)
+def test_the_notes_name_the_username_that_a_person_has_to_add_to_lists(known, words):
+    assert SAID + words in forecast(known).notes
+
+
+def test_a_username_that_stays_is_in_its_lists_already():
+    assert not any(SAID in note for note in forecast(facts(IN_PLACE, capabilities=LISTED)).notes)
 
 
 def test_while_what_is_published_is_refused_no_retirement_is_forecast():

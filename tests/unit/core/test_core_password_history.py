@@ -75,6 +75,15 @@ def test_a_password_is_accepted_until_it_is_refused(records, expected):
     assert age(told(PUBLISHED, *records)) == expected
 
 
+def test_what_is_made_in_the_period_and_published_after_it_does_not_count():
+    assert age(told(record(210, "publish", **NAMED, made=at(195)))) is None
+
+
+def test_what_a_rotation_says_of_its_predecessor_does_not_replace_what_is_known_of_it():
+    closed = record(120, "close", **ANOTHER, made=at(120), predecessor="1", predecessor_account="acc")
+    assert age(told(PUBLISHED, record(120, "publish", **ANOTHER, made=at(120)), closed)) == 150
+
+
 def test_what_was_published_before_the_first_record_is_known_by_its_end():
     assert age(told(record(130, "disable", **NAMED, made=at(10)))) == 120
     assert age(told(record(130, "delete", **NAMED, made=at(10), ended=at(90)))) is None

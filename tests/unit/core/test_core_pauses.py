@@ -23,6 +23,7 @@ from core_facts import (
 )
 
 from rotator.core import actions as do
+from rotator.core import drift
 from rotator.core.blackouts import Blackout, Extent, end_after, longest_stretch
 from rotator.core.clocks import Clocks
 from rotator.core.decide import decide
@@ -136,7 +137,10 @@ def test_a_document_at_a_former_path_stays_while_changes_are_held():
     there = {"other_documents": {"sip/old": document(OLD)}}
 
     assert isinstance(decide(facts(**former, **there)), do.Withdraw)
-    assert isinstance(decide(paused(**former, **there)), Hold)
+    held = decide(paused(**former, **there))
+    assert held.reason is HoldReason.PAUSED
+    assert held.message.endswith("; sip/old is not withdrawn meanwhile")
+    assert "vault:alice" in held.message
 
 
 def test_nothing_is_repaired_by_itself():
@@ -321,3 +325,91 @@ def test_the_plan_puts_a_rotation_after_what_holds_it():
 def test_the_plan_says_what_a_pause_means_now():
     """In the words of the hold."""
     assert "PBX is being replaced" in forecast(paused(state_next_rotation=NOW - HOUR)).waits_for
+
+
+GONE_AT_PROVIDER = {
+    "state_verification": Verification(NOW, accepted=False, refusals=2, listed=Listed.GONE),
+    "state_verify_at": NOW + HOUR,
+}
+REPAIR = replace(REQUEST, requested_by="rotator", reason="drift", repairs=True)
+
+
+def blacked_out(**changes: object) -> Facts:
+    freeze = Blackout(NOW - HOUR, NOW + DAY, "end of the year")
+    target = replace(TARGET, policy=replace(POLICY, blackouts=(freeze,)))
+    return facts(target, freezes=freezes(target, Pauses(), Clocks(NOW, NOW)), **changes)
+
+
+def test_a_blackout_lets_a_repair_pass_from_its_request_to_its_attempt():
+    """Devices are out, and nobody works by hand because a calendar says so: incident fixes pass a change freeze."""
+    repair = decide(blacked_out(**GONE_AT_PROVIDER))
+
+    assert isinstance(repair, do.Repair)
+    requested = {**GONE_AT_PROVIDER, "state_request": repair.request, "lookups": {"fake/id-old": ()}}
+    assert isinstance(decide(blacked_out(**requested)), do.Stage)
+    assert decide(blacked_out(state_next_rotation=NOW - HOUR)).reason is HoldReason.BLACKOUT, "nothing else passes"
+
+
+@pytest.mark.parametrize(
+    ("scope", "command"),
+    [
+        (Scope(targets=("lobby", "office")), "rotator resume office"),
+        (Scope(account="fake"), "rotator resume --account fake"),
+        (Scope(), "rotator resume --all"),
+    ],
+)
+def test_a_pause_holds_a_repair_and_names_the_commands_that_end_the_outage(scope, command):
+    """Also beside a blackout, and where the request was written before the pause."""
+    blackout = blacked_out().freezes.in_force
+    held = held_by(replace(FLEET, scope=scope))
+    both = replace(held, in_force=(*blackout, *held.in_force))
+    for request in (None, REPAIR, replace(REPAIR, purpose=UNDO.purpose)):
+        hold = decide(facts(freezes=both, state_request=request, **GONE_AT_PROVIDER))
+        assert hold.reason is HoldReason.PUBLISHED_REFUSED
+        for words in (f"{command}, or at once: rotator rotate office --despite-pause", "PBX is being replaced"):
+            assert words in hold.message
+
+
+def test_a_repair_that_waited_is_taken_up_only_if_its_reason_is_still_there():
+    """Somebody may have mended it by hand meanwhile: then a rotation would be a change that nobody asked for."""
+    waiting = {"state_request": REPAIR, "lookups": {"fake/id-old": ()}}
+    old = replace(GONE_AT_PROVIDER["state_verification"], at=NOW - 6 * timedelta(minutes=1))
+
+    assert isinstance(decide(facts(**waiting, **GONE_AT_PROVIDER)), do.Stage)
+    stale = {**GONE_AT_PROVIDER, **waiting, "state_verification": old}
+    assert isinstance(decide(facts(**stale)), do.Verify)
+    assert isinstance(decide(facts(**stale, state_verify_failures=1)), do.Stage), "nobody can say otherwise"
+    resting = {"log_ins_rest_until": {"fake": NOW + HOUR}}
+    assert decide(facts(**stale, **resting)).reason is HoldReason.LOG_INS_REST
+    for mended in (None, Verification(NOW, accepted=True)):
+        dropped = decide(facts(**{**waiting, "state_verification": mended}))
+        assert dropped == do.Drop("what is published is accepted again: nothing is to be repaired", needless=True)
+
+
+def test_while_a_repair_waits_for_the_end_of_a_pause_what_is_published_is_still_proved():
+    """Or the alert would go on for as long as the pause, whatever somebody has mended by hand."""
+    waiting = {**GONE_AT_PROVIDER, "state_request": REPAIR, "state_verify_at": NOW - HOUR}
+
+    assert isinstance(decide(paused(**waiting)), do.Verify)
+    assert isinstance(
+        decide(paused(state_request=REPAIR, state_verification=Verification(NOW, accepted=True))), do.Drop
+    )
+
+
+def test_what_somebody_has_requested_before_a_blackout_repairs_as_well_and_is_not_lost():
+    """The request waits for the end of the blackout. Meanwhile what is published is proved, and refused."""
+    waiting = {**GONE_AT_PROVIDER, "state_request": REQUEST}
+    assert isinstance(decide(blacked_out(**{**waiting, "state_verify_at": NOW - HOUR})), do.Verify)
+
+    repair = decide(blacked_out(**waiting))
+
+    assert isinstance(repair, do.Repair)
+    known = blacked_out(**waiting, lookups={"fake/id-old": ()})
+    both = drift.after_repair(known.state, repair.request)
+    assert both.request == replace(REQUEST, repairs=True)
+    assert isinstance(decide(replace(known, state=both)), do.Stage)
+    mended = replace(both, verification=Verification(NOW, accepted=True))
+    assert isinstance(decide(replace(known, state=mended)), do.Drop)
+    assert drift.after_needless_repair(mended).request == REQUEST
+    assert drift.after_needless_repair(replace(mended, request=REPAIR)).request is None
+    assert decide(paused(**waiting)).reason is HoldReason.PUBLISHED_REFUSED, "a pause holds both"

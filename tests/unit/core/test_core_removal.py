@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from core_facts import NEW, OLD, OTHER, opened
+from core_facts import ENTRY, NEW, NOW, OLD, OTHER, opened
 
+from rotator.core.model import Ended, EndedBy, Ending
 from rotator.core.removal import after_forgetting, forgotten
 
 STATE = replace(opened(), published=OLD, standby=OTHER)
@@ -22,3 +23,20 @@ def test_an_attempt_out_of_reach_is_given_up_and_what_is_published_is_kept():
 def test_of_a_target_that_is_not_configured_both_credentials_are_given_up():
     assert forgotten(STATE, {"fake"}, configured=False) == (OLD, OTHER)
     assert after_forgetting(STATE, {"fake"}, configured=False) == replace(STATE, published=None, standby=None)
+
+
+def test_what_is_still_accepted_although_everything_was_tried_can_be_given_up():
+    """No command ended it: the provider lets in what its API says is gone, or its account has left for good."""
+    beyond = Ended(replace(OLD, username="deleted"), EndedBy.DELETED, NOW, accepted=3)
+    pending = replace(beyond, credential=replace(OLD, username="pending"), accepted=0)
+    in_ledger = replace(beyond, credential=ENTRY.credential, by=EndedBy.DISABLED)
+    old_password = replace(beyond, credential=OTHER, by=EndedBy.REPLACED)
+    away = replace(pending, credential=replace(NEW, account="gone"))
+    kept_password = replace(ENTRY, credential=OTHER, ending=Ending.FORGET)
+    state = replace(STATE, attempt=None, ledger=(ENTRY, kept_password))
+    state = replace(state, ended=(beyond, pending, in_ledger, old_password, away))
+
+    given_up = forgotten(state, {"fake"}, configured=True)
+
+    assert given_up == (beyond.credential, old_password.credential, away.credential)
+    assert after_forgetting(state, {"fake"}, configured=True) == replace(state, ended=(pending, in_ledger))

@@ -9,9 +9,9 @@ from core_facts import REQUEST, facts
 from rotator.core import evidence as known
 from rotator.core.actions import Stage
 from rotator.core.decide import decide
-from rotator.core.evidence import AccountEvidence, Assumption, AssumptionResult, Shown
+from rotator.core.evidence import AccountEvidence, Assumption, AssumptionResult, Scratch, Shown
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Proof, Strategy, Verification
+from rotator.core.model import Credential, Proof, Strategy, Verification
 from rotator.core.naming import is_scratch, scratch_username
 from rotator.core.strategy_evidence import Standing, StrategyEvidence, judge
 from rotator.testing import CHOSEN, FakeRandomness
@@ -57,6 +57,12 @@ def test_what_a_strategy_needs_disproves_it_or_leaves_it_unproved(strategy, lack
     assert judge(strategy, CHOSEN, evidence(**{lacking: Shown.NOT_SHOWN})).standing is Standing.UNPROVED
 
 
+def test_without_a_word_from_the_provider_nothing_is_quoted():
+    silent = replace(evidence(CREATES=Shown.DOES_NOT).result(known.CREATES), evidence="")
+    found = judge(Strategy.REPLACE, CHOSEN, AccountEvidence(1, (silent,), written_at=NOW))
+    assert found.why == "it does not hold that a credential can be created"
+
+
 def test_what_another_strategy_needs_does_not_count():
     assert judge(Strategy.IN_PLACE, CHOSEN, evidence(CREATES=Shown.DOES_NOT)).standing is Standing.PROVED
     assert judge(Strategy.REPLACE, CHOSEN, evidence(ENABLES=Shown.DOES_NOT)).standing is Standing.PROVED
@@ -73,6 +79,18 @@ def test_masks_disprove_in_place_only_without_a_log_in():
     assert judge(Strategy.IN_PLACE, CHOSEN, masked).standing is Standing.PROVED
     alone = evidence(SHOWS_PASSWORDS=Shown.DOES_NOT, NEW_LOGS_IN=Shown.NOT_SHOWN)
     assert judge(Strategy.IN_PLACE, CHOSEN, alone).standing is Standing.DISPROVED
+
+
+@pytest.mark.parametrize("strategy", [Strategy.REPLACE, Strategy.ALTERNATING])
+def test_trunks_that_are_not_shown_disprove_a_new_credential_that_nobody_tries_or_that_was_refused(strategy):
+    hidden = evidence(SHOWS_ATTACHMENTS=Shown.DOES_NOT)
+    read_back = replace(CHOSEN, proof=Proof("listed", tries_password=False))
+    assert judge(strategy, CHOSEN, hidden).standing is Standing.PROVED
+    assert judge(strategy, read_back, hidden).standing is Standing.DISPROVED
+    refused = evidence(SHOWS_ATTACHMENTS=Shown.DOES_NOT, UNATTACHED=Shown.DOES_NOT)
+    assert judge(strategy, CHOSEN, refused).standing is Standing.DISPROVED
+    assert judge(strategy, CHOSEN, evidence(UNATTACHED=Shown.DOES_NOT)).standing is Standing.PROVED
+    assert judge(Strategy.IN_PLACE, read_back, refused).standing is Standing.UNPROVED
 
 
 def test_without_a_log_in_nothing_is_more_than_unproved():
@@ -123,3 +141,12 @@ def test_a_scratch_username_is_recognised_and_nothing_else_is():
     assert is_scratch(name)
     assert is_scratch(name.upper())
     assert not any(map(is_scratch, ("rotatorcheck", "rotatorcheckphone1", "office1234abcd")))
+
+
+def test_a_scratch_credential_is_written_down_once_and_taken_out_alone():
+    first, other = (Scratch(Credential("fake", name, attempt=name), NOW) for name in ("one", "two"))
+    found = replace(first, credential=replace(first.credential, id="id-1"))
+    both = AccountEvidence().with_scratch(first).with_scratch(other)
+    assert both.scratch == (first, other)
+    assert both.with_scratch(found).scratch == (other, found)
+    assert both.without_scratch(found).scratch == (other,)

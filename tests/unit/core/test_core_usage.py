@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 from core_facts import DAY, ENTRY, HOUR, NOW, POLICY, REQUEST, TARGET, facts
 
+from rotator.core import staging
 from rotator.core.actions import CheckUsage, Disable, Expire, LiftEnd, Stage, Verify
 from rotator.core.answers import Done, Refusal, Refused, Unknown
 from rotator.core.decide import decide
+from rotator.core.forecast import forecast
+from rotator.core.freezes import Freezes
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.ledger import end_now
+from rotator.core.ledger import end_despite_use, end_now
 from rotator.core.model import Credential, Ending, Strategy
 from rotator.core.origin import Origin
 from rotator.core.usage import extended_until, in_words, summed_up
-from rotator.core.usage_rules import AfterExtension, Sighting, Usage, UsageRules
+from rotator.core.usage_rules import MOST_KEPT, AfterExtension, Sighting, Usage, UsageRules
 from rotator.testing import CHOSEN, GENERATED
 
 MINUTE = timedelta(minutes=1)
@@ -97,7 +100,8 @@ def test_a_policy_that_holds_keeps_it_and_a_person_is_told():
     assert hold.reason is HoldReason.KEPT_IN_USE
     assert hold.reason.end.blocks
     assert hold.until == NOW + 15 * MINUTE
-    assert "then: retire" in hold.message
+    assert "it stays until nobody uses it" in hold.message
+    assert "rotator retire office --despite-use" in hold.message
     assert isinstance(decided(NOBODY, target=HOLDING, entry=AT_THE_BOUND), Disable)
 
 
@@ -210,3 +214,73 @@ def test_what_is_known_of_its_users_says_how_long_an_overlap_lasts():
     assert extended_until(RULES, replace(ENTRY, sighting=NOBODY)) == ENTRY.disable_at
     assert extended_until(RULES, replace(ENTRY, sighting=SOMEBODY)) == ENTRY.disable_at + 3 * DAY
     assert extended_until(None, replace(ENTRY, sighting=SOMEBODY)) == ENTRY.disable_at
+
+
+def kept(number: int, sighting: Sighting = SOMEBODY) -> tuple[Any, ...]:
+    """As many replaced credentials as that, past the bound of their extension, and in use."""
+    credentials = [replace(ENTRY.credential, id=f"id-{one}", username=f"phone{one}") for one in range(number)]
+    return tuple(replace(AT_THE_BOUND, credential=one, sighting=sighting) for one in credentials)
+
+
+DUE = {"state_next_rotation": NOW - HOUR}
+
+
+@pytest.mark.parametrize("sighting", [SOMEBODY, UNKNOWN])
+def test_no_rotation_begins_by_schedule_while_as_many_are_kept_as_may_be(sighting):
+    """Each would leave one more, and a source that cannot say may stay so for ever."""
+    assert isinstance(decide(facts(HOLDING, state_ledger=kept(MOST_KEPT - 1, sighting), **DUE)), Stage)
+    hold = decide(facts(HOLDING, state_ledger=kept(MOST_KEPT, sighting), **DUE))
+    assert hold.reason is HoldReason.KEPT_IN_USE
+    assert "no rotation begins by schedule while 3 are kept" in hold.message
+    assert "rotator retire office --despite-use" in hold.message
+    (rotation,) = [one for one in forecast(facts(HOLDING, state_ledger=kept(MOST_KEPT))).events if "rot" in one.what]
+    assert "not while 3 replaced credentials are kept" in rotation.why
+    asked = facts(HOLDING, state_ledger=kept(MOST_KEPT, sighting), state_request=REQUEST)
+    assert isinstance(decide(asked), Stage)
+
+
+def test_what_is_not_kept_holds_no_rotation():
+    others = [
+        facts(HOLDING, state_ledger=kept(MOST_KEPT, NOBODY), freezes=Freezes(), **DUE),
+        facts(ASKING, state_ledger=kept(MOST_KEPT), **DUE),
+        facts(HOLDING, state_ledger=tuple(replace(one, unasked=True) for one in kept(MOST_KEPT)), **DUE),
+        facts(
+            HOLDING,
+            state_ledger=tuple(replace(one, disable_at=NOW - DAY, replaced_at=NOW - 2 * DAY) for one in kept(4)),
+            **DUE,
+        ),
+    ]
+    for known in others:
+        assert staging.stage(known) != decide(facts(HOLDING, state_ledger=kept(MOST_KEPT), **DUE))
+        assert isinstance(staging.stage(known), Stage)
+
+
+def test_a_person_ends_what_is_past_its_overlap_although_it_is_in_use_and_it_keeps_its_quarantine():
+    origin = Origin("vault:alice", "the phone is lost")
+    (held,), later = kept(1), replace(ENTRY, disable_at=NOW + HOUR, sighting=SOMEBODY)
+    password, gone = replace(held, ending=Ending.FORGET), replace(held, disabled_at=NOW)
+    ended, *rest = end_despite_use((replace(held, not_before=NOW + HOUR), later, password, gone), NOW, origin)
+    assert ended == replace(held, unasked=True, origin=origin)
+    assert tuple(rest) == (later, password, gone)
+    assert isinstance(decide(facts(HOLDING, state_ledger=(ended,))), Disable)
+
+
+def test_a_plan_says_who_is_asked_and_when_it_ends_at_the_latest():
+    entry = replace(ENTRY, disable_at=NOW + HOUR)
+    first, *_ = forecast(facts(ASKING, state_ledger=(entry,))).events
+    assert (first.what, first.at, first.until) == ("disable new", NOW + HOUR, NOW + HOUR + 3 * DAY)
+    assert first.why == "its overlap ends, if nobody uses it any more (asked: provider, pbx)"
+    seen, *_ = forecast(facts(ASKING, state_ledger=(replace(entry, sighting=SOMEBODY),))).events
+    assert seen.why == f"its overlap ends, once nobody uses it any more ({in_words(SOMEBODY)})"
+    held, *_ = forecast(facts(HOLDING, state_ledger=(entry,))).events
+    assert held.until is None
+
+
+def test_a_forecast_goes_on_as_if_nobody_used_it():
+    plan = forecast(facts(ASKING, state_ledger=(ENTRY,)))
+    asked, disabled = plan.steps
+    assert (asked.what, asked.why) == (
+        "ask whether devices still log in with new",
+        "its overlap ends; asked: provider, pbx",
+    )
+    assert disabled.what == "disable new"

@@ -8,10 +8,11 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
 from rotator.core.actions import Step
-from rotator.core.adoption import AdoptionImpossible, KnownToOperator
+from rotator.core.adoption import AdoptionImpossible, AdoptionRefused, KnownToOperator
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.holding import Hold, HoldReason
+from rotator.core.log_ins import ANOTHER_AFTER, BURST
 from rotator.core.model import Claim, Target, TargetState
 from rotator.core.origin import Origin
 from rotator.core.schedule import Every, Window
@@ -317,3 +318,21 @@ def test_an_adoption_that_is_cut_anywhere_is_finished_by_the_next_one(case):
         assert world.published_works
         assert engine.look(world.target).hold.reason is HoldReason.NOT_DUE
     raise AssertionError("it never ended uncut")
+
+
+def test_wrong_passwords_make_the_next_one_wait():
+    """Registrars lock out addresses from which wrong log-ins come, whoever types them."""
+    world = EngineHarness(IN_PLACE)
+    engine = world.engine()
+    world.provider.add("office")
+    for _ in range(BURST):
+        with pytest.raises(AdoptionRefused, match="does not accept office"):
+            adopt(world, engine, KnownToOperator("office", Secret("wrong")))
+    known, tried = KnownToOperator("office", Secret("wrong")), world.provider.calls.count("prove")
+    hold = engine.adopt(world.target, known, engine.plan_adoption(world.target, known), Origin("tester", "because"))
+    assert isinstance(hold, Hold)
+    assert hold.reason is HoldReason.LOG_INS_REST
+    assert world.provider.calls.count("prove") == tried
+    world.clock.advance(ANOTHER_AFTER)
+    with pytest.raises(AdoptionRefused):
+        adopt(world, engine, known)

@@ -11,6 +11,7 @@ import pytest
 from engine_harness import ALTERNATING, DAY, REPLACE, EngineHarness
 
 from rotator.core.answers import Refusal, Refused
+from rotator.core.backoff import Backoff
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Credential, Phase, Proof, Purpose
 from rotator.core.origin import Origin
@@ -327,3 +328,24 @@ def test_devices_read_the_host_of_the_trunk_unless_the_configuration_names_one(a
     harness.request(engine)
     harness.until_rotated(engine)
     assert harness.consumer.host == read
+
+
+def test_where_what_is_published_is_gone_the_staged_one_is_tried_again_after_the_shortest_wait():
+    """Trunks cannot be pointed back to it."""
+    harness = rotated()
+    harness.limits = replace(harness.limits, backoff=Backoff(MINUTE, DAY))
+    harness.provider.slow_to_accept = 1000
+    harness.request(harness.engine())
+    harness.engine().look(harness.target)
+    gone, point = harness.state.published.id, harness.provider.attach
+    harness.provider.attach = lambda credential, to: (
+        Refused(Refusal.NOT_FOUND, "it is gone") if credential.id == gone else point(credential, to)
+    )
+    for _ in range(20):
+        harness.engine().look(harness.target)
+        if harness.state.last_error == "it is gone":
+            break
+        harness.clock.advance(timedelta(seconds=5))
+    assert harness.state.not_before - harness.clock.now() <= MINUTE  # the first failure
+    assert not harness.state.attempt.put_back
+    assert named(harness) == [harness.state.attempt.staged.id] * 2

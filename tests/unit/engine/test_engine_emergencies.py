@@ -178,6 +178,12 @@ def test_without_an_emergency_a_missing_right_is_only_noted():
     (entry,) = world.state.ledger
     assert (entry.cutoff, entry.note) == (Cutoff.DISABLE, FORBIDDEN.message)
     assert world.provider.accepts(old.username, old.password)
+    before = len(world.provider.calls)
+    world.settle(engine, timedelta(days=6, hours=20))
+    assert old.credential_id in world.provider.credentials
+    assert len(world.provider.calls) - before <= 2 * 7, "a try and a proof a day"
+    world.settle(engine, timedelta(hours=4))
+    assert old.credential_id not in world.provider.credentials
 
 
 def test_disabling_waits_for_no_cap_and_deleting_does():

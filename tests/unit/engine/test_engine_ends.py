@@ -8,7 +8,7 @@ import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
 
 from rotator.core.answers import Answer, Done, Retry, Wait
-from rotator.core.ends import SHOWN_WITHIN
+from rotator.core.ends import MOST_ENDED, SHOWN_WITHIN
 from rotator.core.model import Capabilities, Credential, EndedBy, Proof, Purpose, Target
 from rotator.engine import Engine
 from rotator.testing import CHOSEN, GENERATED, FakeFault, FakeProvider
@@ -302,3 +302,41 @@ def test_the_log_ins_of_many_targets_are_spaced():
         harness.clock.advance(MINUTE)
     assert len(moments) == 4
     assert min(later - earlier for earlier, later in pairwise(moments)) >= 9 * MINUTE
+
+
+def test_where_a_provider_ignores_every_end_the_oldest_and_the_newest_are_tried_on():
+    """Each rotation left one more that is tried every day, for ever. The alert's age is that of the oldest."""
+    harness, engine = rotated_twice()
+    harness.provider.ignores = {"disable", "set_password", "delete"}
+    oldest = harness.state.ledger[-1].credential.username
+    for _ in range(2 * MOST_ENDED):
+        harness.settle(engine, 3 * DAY)
+        harness.request(engine)
+        harness.until_rotated(engine)
+    newest = harness.state.ledger[-1].credential.username
+    harness.settle(engine, 3 * DAY)
+
+    assert len(harness.state.ended) == MOST_ENDED
+    names = [one.credential.username for one in harness.state.ended]
+    assert (names[0], names[-1]) == (oldest, newest)
+    assert harness.state.counts.ends_not_shown == harness.state.counts.succeeded - 1 - MOST_ENDED
+    given_up = [one.facts["detail"] for one in harness.audit.records if "others are still tried" in str(one.facts)]
+    assert len(given_up) == harness.state.counts.ends_not_shown
+    log_ins = wrong_log_ins(harness)
+    harness.settle(engine, 10 * DAY)
+    assert wrong_log_ins(harness) - log_ins <= 10 * MOST_ENDED + 2
+    harness.provider.ignores = set()
+
+
+def test_what_leaked_is_not_given_up_for_others():
+    harness, engine = rotated_twice(compromised=True)
+    harness.provider.ignores = {"disable", "set_password", "delete"}
+    leaked = harness.consumer.username
+    harness.settle(engine, DAY)
+    harness.request(engine, compromised=True)
+    for _ in range(MOST_ENDED + 3):
+        harness.until_rotated(engine)
+        harness.settle(engine, 3 * DAY)
+        harness.request(engine)
+    assert leaked in still_accepted(harness)
+    assert len(harness.state.ended) == MOST_ENDED

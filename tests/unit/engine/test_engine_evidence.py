@@ -109,6 +109,7 @@ def test_the_document_is_read_once_a_minute_for_all_targets_of_the_account():
     for _ in range(5):
         engine.look(harness.target)
     assert reads == [KEY]
+    assert dict(engine.checks) == {"fake": whole(KEY)}
     harness.clock.advance(timedelta(seconds=61))
     engine.look(harness.target)
     assert reads == [KEY, KEY]

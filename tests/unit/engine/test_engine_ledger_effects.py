@@ -7,7 +7,7 @@ import pytest
 from engine_harness import DAY
 from single_effect import NOW, SingleEffect, after_failures, naming
 
-from rotator.core.actions import Delete, Disable, Expire, Forget, Overwrite
+from rotator.core.actions import Delete, Disable, Expire, Forget, LiftEnd, Overwrite
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.model import Credential, Cutoff, Ending, LedgerEntry, TargetState
 from rotator.core.origin import Origin
@@ -78,7 +78,7 @@ def test_what_is_gone_already_leaves_the_ledger_and_is_not_counted_as_deleted(ac
     [
         (LOST, after_failures(2)),
         (Retry(Wait.RATE_LIMITED, "429", timedelta(hours=2)), NOW + timedelta(hours=2)),
-        (Refused(Refusal.PERMISSION, "not allowed"), after_failures(2)),
+        (Refused(Refusal.OTHER, "not so"), after_failures(2)),
     ],
 )
 def test_what_failed_is_tried_again_later(action, answer, again):
@@ -103,6 +103,30 @@ def test_what_may_not_be_disabled_is_deleted_when_its_quarantine_is_over(entry, 
     bench = SingleEffect(TargetState("office", ledger=(entry,)), answer)
     (kept,) = bench.carry_out(Disable(entry)).ledger
     assert (kept.cutoff, kept.ending, kept.note) == (left, entry.ending, answer.message)
+
+
+@pytest.mark.parametrize(
+    ("act", "changes", "again"),
+    [
+        (Disable, {}, NOW + DAY),
+        (Disable, {"quarantine": timedelta(hours=3)}, NOW + timedelta(hours=3)),
+        (Overwrite, {"cutoff": Cutoff.OVERWRITE}, NOW + DAY),
+        (Expire, {"disable_at": NOW + timedelta(hours=3)}, NOW + timedelta(hours=3)),
+        (Delete, {"disable_at": NOW - 9 * DAY}, NOW + DAY),
+        (Delete, {"compromised": True}, after_failures(2)),
+    ],
+    ids=["in quarantine", "its end is near", "no other way", "in advance", "past its end", "compromised"],
+)
+def test_what_the_key_has_no_right_to_is_tried_once_a_day_and_at_the_end(act, changes, again):
+    """Each try costs a proof of what is published as well: 33 a day of both, for each entry in quarantine."""
+    entry = replace(PAUSED, **changes)
+    bench = SingleEffect(TargetState("office", ledger=(entry,)), FORBIDDEN)
+    assert bench.carry_out(act(entry)).ledger[0].not_before == again
+
+
+def test_an_end_that_devices_have_to_be_spared_is_taken_back_as_soon_as_possible():
+    (entry,) = SingleEffect(TargetState("office", ledger=(PAUSED,)), FORBIDDEN).carry_out(LiftEnd(PAUSED)).ledger
+    assert entry.not_before == after_failures(2)
 
 
 def test_a_credential_in_use_is_asked_to_go_every_five_minutes_and_not_less_often():

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from engine_harness import DAY, EngineHarness
+from test_engine_drift import change, stored, verified
 from test_engine_waves import HOUR, WaveFleet
 
 from rotator.core.blackouts import Blackout
@@ -13,13 +14,13 @@ from rotator.core.model import FirstRotations, Purpose
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Every
-from rotator.core.secret import Secret
 from rotator.engine import Engine, PauseBook
 from rotator.ports import Conflict, StoreUnavailable
 from rotator.testing import GENERATED, FakeFault
 
 ORIGIN = Origin("vault:alice", "change freeze")
 FRESH = timedelta(seconds=5)
+NEEDLESS = "what is published is accepted again: nothing is to be repaired"
 
 
 def rotated(harness: EngineHarness) -> int:
@@ -145,9 +146,7 @@ def test_an_emergency_passes_to_its_end_if_what_it_published_is_refused_afterwar
     harness.request(engine, compromised=True)
     harness.until_rotated(engine)
     assert harness.provider.accepts(leaked.username, leaked.password)
-    for stored in harness.provider.credentials.values():
-        if stored.username == harness.consumer.username:
-            stored.password = Secret("changed by somebody else")
+    change(harness)
     harness.clock.advance(timedelta(minutes=10))
 
     harness.settle(engine, DAY)
@@ -275,3 +274,74 @@ def test_a_policy_that_was_never_paused_costs_one_reading_in_two_seconds():
         engine.look(target)
 
     assert len(readings) <= 2
+
+
+def black_out(harness: EngineHarness, length: timedelta) -> None:
+    now = harness.clock.now()
+    policy = replace(harness.target.policy, blackouts=(Blackout(now, now + length, "end of the year"),))
+    harness.target = replace(harness.target, policy=policy)
+
+
+def test_a_blackout_keeps_no_device_out():
+    """Nobody works by hand because a calendar says so: what is refused is repaired, and nothing is retired."""
+    harness, engine = verified()
+    black_out(harness, 20 * DAY)
+    old = harness.consumer.username
+    change(harness)
+
+    harness.settle(engine, 3 * DAY, most=2000)
+
+    assert harness.published_works
+    assert rotated(harness) == 2
+    harness.settle(engine, 10 * DAY)
+    assert rotated(harness) == 2
+    assert any(one.username == old and one.enabled for one in harness.provider.credentials.values())
+    harness.settle(engine, 20 * DAY)
+    assert [one.username for one in harness.provider.credentials.values()] == [harness.consumer.username]
+
+
+def test_a_repair_that_a_pause_held_is_not_carried_out_if_somebody_has_mended_it():
+    """The process stopped between its request and its beginning; then somebody paused the target, and mended it."""
+    harness, engine = verified()
+    right = stored(harness).password
+    change(harness)
+
+    def stop_after_the_request(_: str) -> None:
+        harness.stopping = harness.state.request is not None
+
+    harness.cut_at(0, stop_after_the_request)
+    harness.clock.advance(DAY)
+    while harness.state.request is None:
+        engine.look(harness.target)
+        harness.clock.advance(timedelta(minutes=1))
+    pause(harness, 2 * DAY)
+    harness.cut_at(0)
+    harness.stopping = False
+    harness.clock.advance(FRESH)
+
+    harness.settle(harness.engine(), HOUR)
+    assert harness.state.request is not None
+    stored(harness).password = right
+    harness.settle(harness.engine(), 3 * HOUR)
+
+    assert harness.state.verification.accepted, "the alert ends within the pause"
+    assert harness.state.request is None
+    harness.settle(harness.engine(), 4 * DAY)
+    assert rotated(harness) == 1
+    (dropped,) = [one for one in harness.audit.records if one.verb == "drop"]
+    assert (dropped.outcome, dropped.facts["reason"]) == ("done", NEEDLESS)
+    assert harness.state.counts.failed == 0
+
+
+def test_a_daemon_reads_what_is_paused_when_somebody_rings_and_else_once_a_minute():
+    harness = EngineHarness()
+    book, read, reads = PauseBook(harness.store, harness.clock), harness.store.read_pauses, []
+    harness.store.read_pauses = lambda: reads.append(harness.clock.now()) or read()
+    for seconds, rung, expected in ((0, False, 1), (59, False, 1), (0, True, 2), (59, False, 2), (1, False, 3)):
+        harness.clock.advance(timedelta(seconds=seconds))
+        book.follow(rung=rung)
+        assert len(reads) == expected, (seconds, rung)
+    harness.clock.advance(FRESH)
+    book.follow(rung=False)  # nobody rang until now: what was read a while ago is still true
+    book.fresh()
+    assert len(reads) == 3

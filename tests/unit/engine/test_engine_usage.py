@@ -11,8 +11,12 @@ from rotator.core.actions import Step
 from rotator.core.answers import Answer, Done, Unknown
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.holding import HoldReason
+from rotator.core.ledger import end_despite_use
+from rotator.core.left_over import left_over
 from rotator.core.model import Credential, Target
-from rotator.core.usage_rules import AfterExtension, Usage, UsageRules
+from rotator.core.origin import Origin
+from rotator.core.schedule import Every
+from rotator.core.usage_rules import MOST_KEPT, AfterExtension, Usage, UsageRules
 from rotator.engine.usage_effects import AcknowledgementSource
 from rotator.ports import StoreUnavailable, UsageQuestion
 from rotator.testing import CHOSEN, GENERATED, SHOWING, FakeFault, MemoryStore
@@ -251,3 +255,38 @@ def test_what_cannot_be_read_says_nothing():
     store.failing = [StoreUnavailable("Vault is sealed")]
     answer = AcknowledgementSource(store, "used/{name}", 1).ask(UsageQuestion("office", OLD, None))
     assert answer == Unknown("Vault is sealed")
+
+
+def test_a_policy_that_holds_does_not_grow_the_ledger_without_an_end():
+    """A source that can never say "no" left one more credential with each rotation, and each look asked about all."""
+    weekly = asking(then=AfterExtension.HOLD, every=6 * HOUR)
+    weekly = replace(weekly, policy=replace(weekly.policy, schedule=Every(7 * DAY)))
+    world, engine, _ = in_overlap(weekly)
+    world.provider.faults["usage"] = [FakeFault.UNREACHABLE] * 5000
+    look = world.settle(engine, 60 * DAY, most=4000)
+    assert len(world.state.ledger) == MOST_KEPT
+    assert look.hold.reason is HoldReason.KEPT_IN_USE
+    assert world.published_works
+
+    now, origin = world.clock.now(), Origin("vault:alice", "nobody can say")
+    ended = replace(world.state, ledger=end_despite_use(world.state.ledger, now, origin))
+    world.store.write_state(ended, world.store.states["office"].version)
+    world.settle(engine, 2 * DAY, most=4000)
+    assert all(entry.disabled for entry in world.state.ledger[:MOST_KEPT]), "they can still be brought back"
+    assert world.state.counts.succeeded > MOST_KEPT + 1, "and rotations go on"
+
+
+@pytest.mark.parametrize("then", AfterExtension)
+def test_a_device_of_a_target_that_left_the_configuration_is_not_cut_off_either(then):
+    """By mistake, perhaps: the predecessor that it used was disabled at the next look."""
+    world, engine, old = in_overlap(asking(then=then))
+    world.settle(engine, 2 * DAY)
+    world.target = left_over(world.state)
+    look = world.settle(world.engine(), DAY)
+    assert accepts_old(world, old)
+    assert look.hold.reason is HoldReason.IN_USE
+    world.settle(world.engine(), 10 * DAY, most=2000)
+    assert accepts_old(world, old) is (then is AfterExtension.HOLD)
+    world.provider.logged_in.clear()
+    world.settle(world.engine(), DAY)
+    assert not accepts_old(world, old)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rotator.core import evidence as known
-from rotator.core.evidence import AccountEvidence, AssumptionResult, Scratch, Shown
+from rotator.core.discrepancies import DiscrepancyKind
+from rotator.core.evidence import AccountEvidence, AssumptionResult, FoundCredentials, Scratch, Shown
 from rotator.core.model import Credential
 from rotator.core.secret import Secret
 from rotator.ports import StoreCorrupt
@@ -16,7 +17,8 @@ from rotator.vault.documents import decode_evidence, encode_evidence
 AT = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 RESULT = AssumptionResult(known.LOGS_IN.key, known.LOGS_IN.text, Shown.HOLDS, "let in within 3.0 s", AT, 3.0)
 SCRATCH = Scratch(Credential("acc", "rotatorcheckab12cd34", "id", Secret("old"), attempt="a1"), AT, expendable=True)
-EVIDENCE = AccountEvidence(3, (RESULT,), (SCRATCH,), "host-1", AT, "me", "1.2.3", AT)
+FOUND = tuple(FoundCredentials(kind, number) for number, kind in enumerate(DiscrepancyKind))
+EVIDENCE = AccountEvidence(3, (RESULT,), (SCRATCH,), "host-1", AT, "me", "1.2.3", AT, AT, FOUND)
 
 
 def written() -> Any:

@@ -1,0 +1,36 @@
+"""`rotator test-notification`: a message by each route, and what its service said."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rotator.cli.exits import CommandError, Exit
+from rotator.cli.options import Output
+from rotator.cli.printing import cell, print_json, print_table, table
+from rotator.daemon.notification_sender import senders
+from rotator.fields.suggestions import suggest
+from rotator.settings import load
+
+_TITLE = "rotator: a test"
+_BODY = "If you read this, this route works. Nothing needs attention."
+
+
+def send_tests(config: Path, routes: Sequence[str], output: Output) -> Exit:
+    """Prints the result of each route and returns the exit code. Raises ConfigError, CommandError."""
+    settings = load(config, os.environ)
+    made = senders(settings, config)
+    if not made:
+        raise CommandError("no route is configured: add one to notifications, see docs/operations.md", Exit.USAGE)
+    for name in routes:
+        if name not in made:
+            raise CommandError(f"there is no route {name!r}: {suggest(name, made, 'routes')}", Exit.USAGE)
+    problems = {name: made[name](_TITLE, _BODY, urgent=False) for name in routes or made}
+    if output is Output.JSON:
+        rows = [{"route": name, "taken": not problem, "problem": problem or None} for name, problem in problems.items()]
+        print_json({"routes": rows})
+    else:
+        shown = table("Route", "Result")
+        for name, problem in problems.items():
+            shown.add_row(cell(name), cell(problem or "taken"))
+        print_table(shown)
+    return Exit.FAILED if any(problems.values()) else Exit.DONE

@@ -1,0 +1,66 @@
+"""Messages to people, through Apprise: the only place that imports it."""
+
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from rotator.core.secret import Secret
+from rotator.settings import ConfigError, ConfigProblem, Settings
+
+_WITHIN = 15  # seconds for one message
+_STATUS = re.compile(r"\berror=(\d{3})\b")
+logging.getLogger("apprise").propagate = False  # its words may have a service's token in them
+
+
+class NotificationSender(Protocol):
+    """Sends one message to a service."""
+
+    def __call__(self, title: str, body: str, *, urgent: bool) -> str:
+        """Returns why the message was not taken, or an empty text."""
+
+
+class AppriseSender:
+    """One service. Apprise and its modules are loaded with the first one, which takes most of a second."""
+
+    def __init__(self, url: Secret) -> None:
+        """Reads the URL without connecting. Raises ValueError if Apprise does not understand it."""
+        from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType  # noqa: PLC0415
+
+        asset = AppriseAsset(app_id="rotator", app_desc="credential rotation", secure_logging=True, async_mode=False)
+        self._apprise = Apprise(asset=asset)
+        self._text, self._types = NotifyFormat.TEXT, (NotifyType.WARNING, NotifyType.FAILURE)
+        if not self._apprise.add(url.reveal()):
+            raise ValueError("is no URL that Apprise understands")
+
+    def __call__(self, title: str, body: str, *, urgent: bool) -> str:
+        """Returns why the message was not taken, or an empty text."""
+        kind = self._types[urgent]
+        try:
+            result = self._apprise.notify(body, title, kind, body_format=self._text, timeout=_WITHIN)
+        except Exception as error:  # noqa: BLE001 - a service's module may raise anything, with the token in its words
+            return f"it could not be sent ({type(error).__name__})"
+        if result:
+            return ""
+        answers = [found[1] for entry in result.logs() if (found := _STATUS.search(entry.message))]
+        return f"the service answered {answers[-1]}" if answers else "the service did not take it"
+
+
+def senders(settings: Settings, config: Path) -> Mapping[str, AppriseSender]:
+    """Returns the service of each route.
+
+    Raises:
+        ConfigError: Apprise does not understand one of the URLs.
+    """
+    made: dict[str, AppriseSender] = {}
+    problems = []
+    for name, route in settings.notifications.items():
+        try:
+            made[name] = AppriseSender(route.url.value)
+        except ValueError as error:
+            remedy = "see https://github.com/caronc/apprise/wiki for the service's form, such as slack://TOKEN/#CHANNEL"
+            problems.append(ConfigProblem(str(config), None, None, f"notifications.{name}.url", str(error), remedy))
+    if problems:
+        raise ConfigError(problems)
+    return made

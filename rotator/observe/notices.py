@@ -1,0 +1,178 @@
+"""What people are told of: what needs attention begins and ends, and a route collects that into messages. Pure."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby
+
+from rotator.core.model import TargetState
+from rotator.observe.needs import Need
+from rotator.observe.target_words import ORPHAN
+
+BLOCKED, EMERGENCY, CIRCUIT_OPEN = "blocked", "emergency", "circuit_open"
+TOPICS: Mapping[str, str] = {
+    Need.DEVICES_OUT: "devices may be refused",
+    Need.REFUSED: "the provider refuses the published password",
+    EMERGENCY: "a compromised credential is being replaced",
+    Need.OVER_AGE_LIMIT: "a password is over its age limit",
+    Need.STILL_ACCEPTED: "what was ended is still accepted",
+    BLOCKED: "blocked until somebody acts",
+    Need.KEEPS_FAILING: "rotating fails again and again",
+    Need.STAYS_OPEN: "a rotation does not end",
+    CIRCUIT_OPEN: "the provider account fails, and its circuit is open",
+    Need.RETIREMENT_OVERDUE: "what was replaced is not retired",
+    Need.IN_USE: "a replaced credential is still in use, or nobody can say",
+    Need.HOOK_FAILS: "a hook that follows a rotation or a retirement fails",
+    Need.AGE_LIMIT_NEAR: "a password reaches its age limit soon",
+    Need.OVERDUE: "the password is older than its policy allows",
+    Need.FIRST_LATE: "never rotated, though it is due",
+    Need.PAUSED_LONG: "a pause holds a rotation that is due",
+    Need.UNVERIFIED: "the published password is not verified",
+    Need.NOT_LOOKED_AT: "no process looks at it",
+    Need.IN_THE_FUTURE: "its stored times lie in the future",
+    ORPHAN: "credentials are left that nobody ends",
+}
+"""Everything that people can be told of, the most urgent first, and what it means."""
+URGENT = frozenset((Need.DEVICES_OUT, Need.REFUSED, EMERGENCY, Need.OVER_AGE_LIMIT, Need.STILL_ACCEPTED))
+"""What services that know of severities are told as a failure, and not as a warning."""
+_SHOWN = 10  # subjects of one topic that a message names
+_HOUR = 3600.0
+_AGAIN, _LATEST = 30.0, 1800.0  # seconds until a message that was not taken is sent again
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that needs attention."""
+
+    topic: str  # one of TOPICS
+    subject: str  # the target's name; of `circuit_open`, the account's
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRules:
+    """What one route is told, and how often."""
+
+    collect: timedelta  # how long news are collected into one message
+    remind: timedelta  # how often what lasts is told again
+    at_most: int  # messages in an hour; what comes beyond that is told together, later
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message."""
+
+    began: tuple[Condition, ...]
+    ended: tuple[Condition, ...] = ()
+    lasting: tuple[Condition, ...] = ()  # told before, and still so
+
+    def title(self) -> str:
+        """Returns one line: how much needs attention."""
+        now = len({one.subject for one in (*self.began, *self.lasting)})
+        if not now:
+            return f"rotator: {_counted(len({one.subject for one in self.ended}))} in order again"
+        verb = "need" if now > 1 else "needs"
+        return f"rotator: {_counted(now)} {verb} attention"
+
+    def body(self, detail: Callable[[Condition], str]) -> str:
+        """Returns the text, at most some lines for each topic.
+
+        Args:
+            detail: what is known of one, in a few words without any secret; empty if there is nothing to add.
+        """
+        parts = (("", self.began), ("Still: ", self.lasting), ("Ended: ", self.ended))
+        return "\n".join(line for prefix, found in parts for line in _lines(prefix, found, detail))
+
+
+def is_emergency(state: TargetState) -> bool:
+    """True from the request to replace a compromised credential until it was ended."""
+    of_ours = state.request, state.attempt, *state.ledger
+    return any(one is not None and one.compromised for one in of_ours)
+
+
+@dataclass(slots=True)
+class NoticeBook:
+    """What one route was told, and what it is to be told next. All times are those of a monotonic clock, in seconds."""
+
+    rules: NoticeRules
+    _told: dict[Condition, float] = field(default_factory=dict)  # when it was told last
+    _began: dict[Condition, float] = field(default_factory=dict)  # in order, since when it waits to be told
+    _ended: dict[Condition, float] = field(default_factory=dict)
+    _sent: deque[float] = field(default_factory=deque)  # the messages of the last hour
+    _not_before: float = 0.0
+    _wait: float = _AGAIN
+
+    def observe(self, current: Collection[Condition], judged: Callable[[Condition], bool], now: float) -> None:
+        """Compares what holds now with what was told.
+
+        Args:
+            judged: whether this process can say that a condition has ended: another one may look at the target now.
+        """
+        for one in current:
+            self._ended.pop(one, None)
+            if one not in self._told:
+                self._began.setdefault(one, now)
+        for one in self._began.keys() - current:
+            # An emergency may be over before anybody was told that it began.
+            if judged(one) and one.topic == EMERGENCY:
+                self._ended.setdefault(one, now)
+            else:
+                del self._began[one]
+        for one in self._told.keys() - current:
+            if judged(one):
+                self._ended.setdefault(one, now)
+            else:
+                del self._told[one]
+                self._ended.pop(one, None)
+
+    def next_notice(self, now: float) -> Notice | None:
+        """Returns the message that is to be sent now, if there is one; then `sent` or `failed` is called."""
+        lasting = self._due_again(now)
+        waiting = min((*self._began.values(), *self._ended.values()), default=None)
+        ripe = waiting is not None and now - waiting >= self.rules.collect.total_seconds()
+        if not (ripe or lasting) or now < self._not_before or self._used_up(now):
+            return None
+        return Notice(tuple(self._began), tuple(self._ended), lasting)
+
+    def sent(self, notice: Notice, now: float) -> None:
+        """Notes that a message was taken."""
+        for one in (*notice.began, *notice.lasting):
+            self._told[one] = now
+            self._began.pop(one, None)
+        for one in notice.ended:
+            self._ended.pop(one, None)
+            self._told.pop(one, None)
+        self._sent.append(now)
+        self._wait, self._not_before = _AGAIN, now
+
+    def failed(self, now: float) -> None:
+        """Notes that a message was not taken: everything in it waits, and is told with what comes meanwhile."""
+        self._not_before = now + self._wait
+        self._wait = min(2 * self._wait, _LATEST)
+
+    def _due_again(self, now: float) -> tuple[Condition, ...]:
+        latest = now - self.rules.remind.total_seconds()
+        due = any(at <= latest for one, at in self._told.items() if one not in self._ended)
+        return tuple(one for one in self._told if one not in self._ended) if due else ()
+
+    def _used_up(self, now: float) -> bool:
+        while self._sent and self._sent[0] <= now - _HOUR:
+            self._sent.popleft()
+        return len(self._sent) >= self.rules.at_most
+
+
+def _counted(subjects: int) -> str:
+    return f"{subjects} target or account" if subjects == 1 else f"{subjects} targets and accounts"
+
+
+def _lines(prefix: str, found: Iterable[Condition], detail: Callable[[Condition], str]) -> Iterator[str]:
+    order = list(TOPICS)
+    ranked = sorted(found, key=lambda one: (order.index(one.topic), one.subject))
+    for topic, group in groupby(ranked, key=lambda one: one.topic):
+        of_topic = list(group)
+        yield f"{prefix}{TOPICS[topic]} ({topic}):"
+        for one in of_topic[:_SHOWN]:
+            more = detail(one)
+            yield f"  {one.subject}: {more}" if more else f"  {one.subject}"
+        if len(of_topic) > _SHOWN:
+            yield f"  and {len(of_topic) - _SHOWN} more"

@@ -1,0 +1,74 @@
+"""Why no connection was made, and what would be right: for whoever reads a message of a provider or a registrar."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+from rotator.fields.proxy import ProxySettings
+
+_EXPIRED, _NOT_YET_VALID, _OTHER_NAME = 10, 9, (62, 64)  # OpenSSL's X509_V_ERR_...: of a name, of an address
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Who was to be reached, and where that is configured."""
+
+    host: str
+    key: str  # of its address in the configuration
+    ca_key: str  # of the authorities to trust
+    proxy: str = ""  # the address of what is connected to in its place
+
+    @classmethod
+    def at(cls, url: str, key: str, proxy: ProxySettings | None) -> Self:
+        """Returns whoever answers at a URL, which `key` has in the configuration; `proxy` carries it, if given."""
+        return cls(urlsplit(url).netloc, key, "ca_file", urlsplit(proxy.url).netloc if proxy is not None else "")
+
+    def why_not(self, error: BaseException) -> str:
+        """Returns what is wrong and what would be right; empty if the error says neither. It quotes no text of it."""
+        for cause in _causes(error):
+            if isinstance(cause, socket.gaierror | UnicodeError):
+                name, key = (self.proxy, "proxy.url") if self.proxy else (self.host, self.key)
+                return f"the name of {name} cannot be resolved: check {key}, and the DNS of this machine"
+            if isinstance(cause, ConnectionRefusedError):
+                where, key = (f"the proxy {self.proxy}", "proxy.url") if self.proxy else (self.host, self.key)
+                return f"nothing listens at {where}: check {key}"
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return self._why_untrusted(cause.verify_code)
+            if isinstance(cause, ssl.SSLError):
+                return f"{self.host} does not speak TLS there: check the port in {self.key}"
+        return ""
+
+    def why_refused(self, error: BaseException) -> str:
+        """Returns why a proxy carries nothing, by the status at the beginning of the error."""
+        status = str(error)[:3]
+        if status == "407":
+            return f"the proxy {self.proxy} asks for another login (407): check proxy.username and proxy.password"
+        said = f" ({status})" if status.isdigit() else ""
+        return f"the proxy {self.proxy} refused it{said}: it has to allow CONNECT to {self.host}"
+
+    def _why_untrusted(self, code: int) -> str:
+        whose = f"the TLS certificate of {self.host}"
+        if code == _EXPIRED:
+            return f"{whose} has expired: it has to be renewed there, unless this machine's clock is wrong"
+        if code == _NOT_YET_VALID:
+            return f"{whose} is not valid yet: check this machine's clock"
+        if code in _OTHER_NAME:
+            return f"{whose} is for another name: {self.key} needs a name that the certificate has"
+        return f"{whose} is not trusted: check {self.key}, or set {self.ca_key} to the authority that issued it"
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """True if the other side's certificate was refused: another try will not help."""
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Returns an error and what it came from."""
+    found: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found

@@ -1,0 +1,125 @@
+"""Notifications through Apprise itself, to a service on a real socket; and from a daemon."""
+
+import io
+import json
+
+import pytest
+from command_runner import RunCommand, command_runner
+from daemon_environment import daemon_environment
+from polling import eventually
+from receiver_servers import http_receiver
+
+from rotator.core.secret import Secret
+from rotator.daemon.notification_sender import AppriseSender
+from rotator.observe.logs import configure
+from rotator.observe.redact import Redactor
+from rotator.testing import FakeClock
+from rotator_simulator.faults import fault_named
+
+TOKEN = "Sentinel-Token-4711"
+GOOD = """\
+vault: {embedded: {data_dir: vault-data}}
+providers:
+  prod: {type: vobiz, auth_id: MA_1, auth_token: {env: VOBIZ_TOKEN}}
+targets:
+  - {name: phone, provider: prod, strategy: replace, credential: {username: phone01}, path: sip/phone}
+notifications:
+  on-call: {url: {env: PAGER_URL}}
+  chat: {url: {env: CHAT_URL}}
+"""
+
+
+def url_of(receiver) -> str:
+    """As Apprise writes a webhook; a token is in its path, as in many services' URLs."""
+    return f"json://rotator:{TOKEN}@127.0.0.1:{receiver.port}/{TOKEN}"
+
+
+def test_a_message_arrives_as_it_was_written():
+    with http_receiver() as receiver:
+        send = AppriseSender(Secret(url_of(receiver)))
+        assert send("a title", "phone: <b>\n  lobby\\n *x*", urgent=True) == ""
+        assert send("another", "text", urgent=False) == ""
+    first, second = map(json.loads, receiver.lines)
+    assert (first["title"], first["message"], first["type"]) == ("a title", "phone: <b>\n  lobby\\n *x*", "failure")
+    assert second["type"] == "warning"
+
+
+@pytest.mark.parametrize(("status", "said"), [(401, "the service answered 401"), (503, "the service answered 503")])
+def test_why_it_was_not_taken_is_said_without_the_token(status, said, capfd):
+    log = io.StringIO()
+    configure("debug", "json", Redactor(), FakeClock(), log)
+    with http_receiver(answers=[status] * 9) as receiver:
+        assert AppriseSender(Secret(url_of(receiver)))("title", "text", urgent=False) == said
+    assert AppriseSender(Secret(url_of(receiver)))("title", "text", urgent=False) == "the service did not take it"
+    shown = capfd.readouterr()
+    assert TOKEN not in log.getvalue() + shown.out + shown.err
+
+
+def test_a_url_that_apprise_does_not_understand_is_refused():
+    with pytest.raises(ValueError, match="no URL that Apprise understands") as refused:
+        AppriseSender(Secret(f"nonsense://{TOKEN}"))
+    assert TOKEN not in str(refused.value)
+
+
+@pytest.fixture
+def run_command(monkeypatch, capfd) -> RunCommand:
+    monkeypatch.setenv("COLUMNS", "120")
+    return command_runner(monkeypatch, capfd)
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch) -> str:
+    monkeypatch.setenv("VOBIZ_TOKEN", "secret-token")
+    file = tmp_path / "config.yaml"
+    file.write_text(GOOD)
+    return str(file)
+
+
+def test_the_command_tries_each_route(run_command, config, monkeypatch):
+    with http_receiver() as works, http_receiver(answers=[404]) as fails:
+        monkeypatch.setenv("PAGER_URL", url_of(works))
+        monkeypatch.setenv("CHAT_URL", url_of(fails))
+        both = run_command("test-notification", "-c", config, "-o", "json")
+        one = run_command("test-notification", "on-call", "-c", config)
+        wrong = run_command("test-notification", "on-cal", "-c", config)
+    assert (both.code, one.code, wrong.code) == (1, 0, 2)
+    assert both.json["routes"] == [
+        {"route": "on-call", "taken": True, "problem": None},
+        {"route": "chat", "taken": False, "problem": "the service answered 404"},
+    ]
+    assert "on-call" in one.out
+    assert "taken" in one.out
+    assert "there is no route 'on-cal': did you mean 'on-call'?" in wrong.err
+    assert len(works.lines) == 2
+    assert TOKEN not in both.out + both.err + one.out + wrong.err
+
+
+def test_the_check_of_the_configuration_knows_what_apprise_does_not_understand(run_command, config, monkeypatch):
+    monkeypatch.setenv("PAGER_URL", f"nonsense://{TOKEN}")
+    monkeypatch.setenv("CHAT_URL", "jsons://example.com")
+    checked = run_command("check-config", "-c", config)
+    assert checked.code == 2
+    assert "notifications.on-call.url: is no URL that Apprise understands" in checked.out
+    assert TOKEN not in checked.out + checked.err
+
+
+def test_a_daemon_tells_what_fails_and_that_it_has_ended(bao, tmp_path, monkeypatch):
+    with http_receiver(answers=[503]) as receiver, daemon_environment(bao, tmp_path) as environment:
+        phone = {"name": "phone", "strategy": "replace", "path": "sip/phone"}
+        route = {"url": {"env": "PAGER_URL"}, "about": ["keeps_failing"], "collect": "0s"}
+        environment.configure(
+            [{**phone, "credential": {"username": "phone", "new": True}}], notifications={"on-call": route}
+        )
+        environment.sandbox.faults.plan(fault_named("error"), verb="create", times=None)
+        daemon = environment.start(PAGER_URL=url_of(receiver))
+        eventually(lambda: receiver.lines, "it was told, though the service did not take the first message", 90)
+        told = json.loads(receiver.lines[0])
+        environment.sandbox.faults.clear()
+        eventually(lambda: len(receiver.lines) > 1, "its end was told", 90)
+        assert daemon.stop() == 0
+    assert told["title"] == "rotator: 1 target or account needs attention"
+    assert told["message"].startswith("rotating fails again and again (keeps_failing):\n  phone: ")
+    ended = json.loads(receiver.lines[1])
+    assert ended["message"].startswith("Ended: rotating fails again and again (keeps_failing):\n  phone")
+    assert TOKEN not in daemon.err.read_text()
+    assert "a notification was not taken; it is sent again" in daemon.err.read_text()

@@ -1,0 +1,49 @@
+"""A talk with `rotator` at a terminal that is its own: what it asks is awaited, and Ctrl-C is a signal."""
+
+import os
+import pty
+import select
+import sys
+import time
+from collections.abc import Mapping
+
+LIMIT = 60.0
+
+
+class TerminalTalk:
+    """One command. `said` is everything that it has written."""
+
+    def __init__(self, words: list[str], environ: Mapping[str, str]) -> None:
+        command = [sys.executable, "-m", "rotator", *words]
+        terminal = {**environ, "TERM": "xterm-256color", "COLUMNS": "140", "LINES": "40"}
+        self._child, self._master = pty.fork()
+        if not self._child:
+            os.execve(sys.executable, command, terminal)
+        self.said, self._heard = "", 0
+
+    def answer(self, question: str, answer: str) -> None:
+        """Waits for a question after what was answered last, and types."""
+        end = time.monotonic() + LIMIT
+        while question not in self.said[self._heard :]:
+            assert time.monotonic() < end, self.said
+            assert self._listen(), self.said
+        self._heard = len(self.said)
+        os.write(self._master, answer.encode())
+
+    def end(self) -> int:
+        """Waits for the command's end, and returns its exit code."""
+        end = time.monotonic() + LIMIT
+        while self._listen():
+            assert time.monotonic() < end, self.said
+        os.close(self._master)
+        return os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+
+    def _listen(self) -> bool:
+        """Hears some more; False at the end."""
+        ready, _, _ = select.select([self._master], [], [], 0.1)
+        try:
+            piece = os.read(self._master, 65536) if ready else b""
+        except OSError:  # the other end was closed
+            return False
+        self.said += piece.decode(errors="replace")
+        return bool(piece) or not ready
