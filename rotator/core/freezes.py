@@ -74,7 +74,7 @@ def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
     paused = [pause for pause in pauses.entries if pause.lifted_at is None and pause.scope.covers(target)]
     blackouts = [blackout for blackout in target.policy.blackouts if blackout.start <= clocks.latest]
     in_force = [
-        *(_by_pause(pause) for pause in paused if clocks.earliest < pause.until),
+        *(_by_pause(target, pause) for pause in paused if clocks.earliest < pause.until),
         *(_by_blackout(target, blackout) for blackout in blackouts if clocks.earliest < blackout.end),
     ]
     if pauses.problem:
