@@ -57,7 +57,7 @@ def after_claim(state: TargetState, claim: Claim) -> TargetState:
     """
     if state.claim is None:
         return replace(state, claim=claim)
-    attempt = state.attempt and replace(state.attempt, uncertain=True)
+    attempt = state.attempt and replace(state.attempt, uncertain=not state.attempt.before)
     ledger = tuple(entry if entry.disabled else replace(entry, uncertain=True) for entry in state.ledger)
     return replace(state, claim=claim, attempt=attempt, ledger=ledger)
 

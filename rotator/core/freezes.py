@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from rotator.core.blackouts import Extent
 from rotator.core.clocks import Clocks
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Purpose, Request, Target
+from rotator.core.model import Attempt, Purpose, Request, Target
 from rotator.core.pauses import Pauses
 
 _ASKED_AGAIN = timedelta(minutes=1)
@@ -45,7 +45,7 @@ class Freezes:
         """
         return next((freeze for freeze in self.in_force if freeze.reason is HoldReason.PAUSED), None)
 
-    def holding(self, request: Request | None) -> Freeze | None:
+    def holding(self, request: Request | Attempt | None) -> Freeze | None:
         """What holds a rotation or an undo, for the longest time; a `request` of None: it comes by schedule."""
         if request is None:
             return self.of_rotations
@@ -98,8 +98,8 @@ def _blacked_out(target: Target, clocks: Clocks) -> Iterator[Freeze]:
             yield Freeze(HoldReason.BLACKOUT, blackout.end, words, blackout.extent)
 
 
-def passes(request: Request) -> bool:
-    """True for a request that no pause and no blackout holds: an emergency, what somebody lets pass, and an undo.
+def passes(request: Request | Attempt) -> bool:
+    """True if no pause and no blackout holds it: an emergency, what somebody lets pass, and an undo.
 
     Not for an undo of rotator's own.
     """

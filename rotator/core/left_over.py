@@ -35,7 +35,7 @@ class Orphan:
 
 def is_empty(state: TargetState) -> bool:
     """True if nothing is left of a target."""
-    nothing_open = state.published is None and state.attempt is None and not state.ended
+    nothing_open = state.published is None and state.attempt is None and not state.ended and not state.owed
     return nothing_open and not state.ledger and not state.former_paths
 
 
@@ -58,7 +58,8 @@ def _account(state: TargetState) -> str:
     known = [state.attempt.staged] if state.attempt is not None else []
     known += [state.published] if state.published is not None else []
     known += [entry.credential for entry in state.ledger] + [ended.credential for ended in state.ended]
-    return known[0].account if known else ""
+    owed = [owed.call.account for owed in state.owed]
+    return known[0].account if known else owed[0] if owed else ""
 
 
 def _standing(attempt: Attempt) -> tuple[str, ...]:

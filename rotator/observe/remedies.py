@@ -83,6 +83,10 @@ _OF_NEEDS: Mapping[str, Remedy] = {
             "Devices use a replaced credential past its overlap, or nobody can say. Find the device.",
             ("rotator rotate {name} --compromised",),
         ),
+        Remedy(
+            Need.HOOK_FAILS,
+            "What a hook was to tell is not known there. It is run again for a week: mend what it calls.",
+        ),
         Remedy(Need.UNVERIFIED, "Nobody could be asked for long whether the password is accepted.", (_VERIFY,)),
         Remedy(Need.NOT_LOOKED_AT, "Nobody has read its state for long: is Vault reachable?"),
         Remedy(Need.IN_THE_FUTURE, "Stored times lie in the future: a clock was wrong."),
@@ -101,6 +105,7 @@ _OF_HOLDS: Mapping[HoldReason, tuple[str, ...]] = {
     HoldReason.FOREIGN_DOCUMENT: (_ADOPT, "rotator rotate {name} --take-over"),
     HoldReason.PUBLISHED_REFUSED: (_VERIFY, "rotator rotate {name}"),
     HoldReason.UNVERIFIED: (_VERIFY,),
+    HoldReason.HOOK_FAILED: ("rotator rotate {name}", "rotator abandon {name}"),
     HoldReason.KEPT_IN_USE: ("rotator rotate {name} --compromised",),
     HoldReason.PAUSED: (_DESPITE,),
     HoldReason.BLACKOUT: (_DESPITE,),
