@@ -172,6 +172,22 @@ class UsageSource(Protocol):
         ...
 
 
+class Hook(Protocol):
+    """Something outside that is run before or after a rotation or a retirement.
+
+    It ends within its time limit, and never raises. Told twice by the same key, it should do its work once.
+    """
+
+    @property
+    def takes_password(self) -> bool:
+        """True if it gets the published password: the configuration names that."""
+        ...
+
+    def run(self, facts: Mapping[str, object], password: Secret | None) -> Answer[None]:
+        """Tells it the facts of a `HookCall`; anything but `Done` is a failure, whose message is safe to print."""
+        ...
+
+
 class StoreError(Exception):
     """A request to the store failed. The message is for an operator and contains no value."""
 
@@ -422,3 +438,5 @@ Providers = Mapping[str, Provider]
 """The provider accounts by their name in the configuration."""
 UsageSources = Mapping[str, UsageSource]
 """What else can be asked who is logged in, by its name in the configuration."""
+HooksByName = Mapping[str, Hook]
+"""What can be run, by its name in the configuration."""

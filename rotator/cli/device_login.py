@@ -60,10 +60,9 @@ def _write(server: EmbeddedVault, name: str, paths: Sequence[str], lifetime: tim
 
 def _check_path(settings: Settings, path: str) -> None:
     """Refuses a path at which something else than consumer documents can be read."""
-    keys = [each for account in settings.providers.values() for each in account.paths_in_vault.values()]
     prefix = settings.vault.state_prefix
-    if f"{path}/".startswith(f"{prefix}/") or any(fnmatchcase(key, path) for key in keys):
-        what = "contains what only rotator may read: state documents, or the key of an account"
+    if f"{path}/".startswith(f"{prefix}/") or any(fnmatchcase(key, path) for key in settings.keys_in_vault.values()):
+        what = "contains what only rotator may read: state documents, or the key of an account or a hook"
         raise CommandError(f"--path {path} {what}; name consumer documents, such as 'sip/*'", Exit.USAGE)
 
 

@@ -64,7 +64,8 @@ def status(
       due, requested, open, held, retiring                        what goes on
       overdue, age_limit_near, over_age_limit, first_rotation_late, paused_long, devices_out,
       refused, keeps_failing, attempt_stays_open, retirement_overdue, replaced_in_use,
-      ended_still_accepted, unverified, in_the_future             what alerts tell of
+      hook_fails, ended_still_accepted, unverified,
+      in_the_future                                               what alerts tell of
       orphan                                                      left of removed targets
 
     \b

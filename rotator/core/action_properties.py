@@ -25,6 +25,7 @@ from rotator.core.actions import (
     Repair,
     Republish,
     Restore,
+    RunHook,
     Settle,
     Stage,
     TakeClaim,
@@ -53,6 +54,7 @@ NEEDS_CLAIM = (
     Disable,
     Overwrite,
     Delete,
+    RunHook,
 )
 
 
@@ -84,7 +86,7 @@ def touched_by(action: Action) -> Credential | None:
             return action.entry.credential
         case DrawDueTime() | TakeClaim() | LookUp() | Stage() | Drop() | Forget():
             return None
-        case Verify() | DrawVerification() | Repair() | TryEnded() | CheckUsage():
+        case Verify() | DrawVerification() | Repair() | TryEnded() | CheckUsage() | RunHook():
             return None
         case Attach() | Settle() | Prove() | Publish() | Close() | Abandon():
             return None

@@ -5,6 +5,7 @@ from enum import Enum, StrEnum
 from typing import ClassVar, TypeAlias
 
 from rotator.core.holding import Hold
+from rotator.core.hook_rules import HookCall, OwedHook
 from rotator.core.model import Credential, Ended, FormerPath, LedgerEntry, Request
 
 
@@ -38,6 +39,7 @@ class Step(StrEnum):
     DELETE = "delete"
     FORGET = "forget"
     TRY_ENDED = "try_ended"
+    RUN_HOOK = "run_hook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +285,18 @@ class TryEnded:
     why_not: str = ""  # why no log-in can show it; then none is tried
 
 
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """Runs a hook of the policy: before the open attempt's first call, before an entry's end, or as it is owed."""
+
+    step: ClassVar = Step.RUN_HOOK
+    call: HookCall
+    entry: LedgerEntry | None = None  # whose end it precedes
+    owed: OwedHook | None = None  # it follows something
+    passes: bool = False  # what it precedes goes on even if it fails
+    why_not: str = ""  # why it is not run any more
+
+
 Action: TypeAlias = (
     DrawDueTime
     | TakeClaim
@@ -311,5 +325,6 @@ Action: TypeAlias = (
     | Delete
     | Forget
     | TryEnded
+    | RunHook
 )
 Decision: TypeAlias = Action | Hold

@@ -29,7 +29,7 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
 
 def with_periods(state: TargetState, policy: Policy) -> TargetState:
     """Keeps what a target that is removed later leaves its credentials."""
-    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine)
+    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine, usage=policy.usage)
 
 
 def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:
@@ -57,7 +57,7 @@ def after_claim(state: TargetState, claim: Claim) -> TargetState:
     """
     if state.claim is None:
         return replace(state, claim=claim)
-    attempt = state.attempt and replace(state.attempt, uncertain=True)
+    attempt = state.attempt and replace(state.attempt, uncertain=not state.attempt.before)
     ledger = tuple(entry if entry.disabled else replace(entry, uncertain=True) for entry in state.ledger)
     return replace(state, claim=claim, attempt=attempt, ledger=ledger)
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from rotator.core.abandonment import ledger_after, unsettled_entry, with_late_call
 from rotator.core.advance import after_event, after_failure, open_attempt, with_periods
 from rotator.core.attempts import is_spare, is_unsent, may_cut_off
+from rotator.core.hooks import owed_after_rotation
 from rotator.core.ledger import (
     LATE_COMMIT,
     end_now,
@@ -124,6 +125,7 @@ def after_close(
     moved = _with_proof(_with_replaced(moved, attempt, target, now, strays=strays), attempt, policy, now, fraction)
     rotated = attempt.purpose is Purpose.ROTATE or state.last_rotation is None
     last_rotation = now if rotated else state.last_rotation or now
+    moved = owed_after_rotation(moved, attempt, policy, now)
     return replace(
         _without_failures(moved),
         outgrown=0,

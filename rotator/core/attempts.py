@@ -9,7 +9,7 @@ from rotator.core.model import Attempt, Capabilities, Credential, Phase, Purpose
 
 def is_unsent(attempt: Attempt) -> bool:
     """True if the provider certainly carried out no call of an attempt."""
-    return attempt.phase is Phase.STAGED and not attempt.uncertain
+    return attempt.phase is Phase.STAGED and (bool(attempt.before) or not attempt.uncertain)
 
 
 def is_spare(attempt: Attempt) -> bool:

@@ -66,6 +66,10 @@ class AuditVerb(_DescribedWord):
             "`refused`: it is still accepted; `unknown`: that is not shown, and `detail` says why."
         ),
     )
+    RUN_HOOK = (
+        "run_hook",
+        "A hook of the policy was run: `hook`, at `moment`; `key` is the same each time that it is repeated.",
+    )
     REQUEST_ROTATION = "request_rotation", "Somebody asked for a rotation; the request is in the state document."
     REQUEST_UNDO = "request_undo", "Somebody asked for an undo; the request is in the state document."
     PAUSE = (

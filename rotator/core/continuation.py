@@ -32,6 +32,7 @@ from rotator.core.holds import (
     missing_account_hold,
     pace_hold,
 )
+from rotator.core.hooks import before_rotation
 from rotator.core.model import Attempt, Credential, Ending, Listed, Phase, Purpose, Strategy
 from rotator.core.verification import is_fresh
 
@@ -47,7 +48,8 @@ def continue_attempt(facts: Facts) -> Decision | None:
         return ended
     step = _next_step(facts, attempt)
     shut = None if isinstance(step, Hold) else _circuit_hold(facts, attempt.staged.account, step)
-    return shut or backoff_hold(facts) or step
+    held = shut or backoff_hold(facts)
+    return held or (step if isinstance(step, Hold) else before_rotation(facts) or step)
 
 
 def _next_step(facts: Facts, attempt: Attempt) -> Decision:

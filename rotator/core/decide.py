@@ -18,6 +18,7 @@ from rotator.core.ends import due_times, show_ends
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason, weight
 from rotator.core.holds import canary_hold, lost_state_hold, renamed_hold
+from rotator.core.hooks import run_owed
 from rotator.core.moves import leave_paths, move
 from rotator.core.retirement import retire
 from rotator.core.staging import stage
@@ -53,6 +54,7 @@ def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:
     own += [until for (account, _), until in facts.shut_verbs.items() if account in waiting]
     shared = [state.not_before, state.verify_at, *(entry.not_before for entry in state.ledger)]
     shared += [former.not_before for former in state.former_paths]
+    shared += [owed.not_before for owed in state.owed]
     shared += [moment for ended in state.ended for moment in due_times(facts, ended)]
     asked = [usage.moments(facts.target.policy.usage, entry) for entry in state.ledger]
     shared += [again for again, _ in asked]
@@ -114,5 +116,15 @@ def end(facts: Facts) -> Hold:
     return Hold(HoldReason.RETIRED, f"{message}rotator rotate {facts.target.name}")
 
 
-CHECKS: tuple[Check, ...] = (move, continue_attempt, leave_paths, draw_due_time, retire, stage, verify, show_ends)
-ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, show_ends, end)
+CHECKS: tuple[Check, ...] = (
+    move,
+    continue_attempt,
+    leave_paths,
+    draw_due_time,
+    retire,
+    run_owed,
+    stage,
+    verify,
+    show_ends,
+)
+ENDING_CHECKS: tuple[Check, ...] = (continue_attempt, leave_paths, retire, run_owed, show_ends, end)

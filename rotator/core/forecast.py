@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, drift, ledger, moves, usage, verification
+from rotator.core import advance, attempt_ends, drift, hooks, ledger, moves, usage, verification
 from rotator.core.backoff import LONGEST_ASKED
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.decide import decide
@@ -95,6 +95,8 @@ class _PaperRun:
                 self._change_path(action)
             case do.CheckUsage():
                 self._check_usage(action)
+            case do.RunHook():
+                self._run_hook(action)
             case do.Expire() | do.LiftEnd() | do.Disable() | do.Overwrite() | do.Delete() | do.Forget():
                 self._retire(action)
             case _:
@@ -203,6 +205,12 @@ class _PaperRun:
         nobody = Sighting(self.facts.clocks.vault, in_use=False, evidence="")
         self._move(usage.after_usage_check(self.facts.state, action.entry, nobody))
 
+    def _run_hook(self, action: do.RunHook) -> None:
+        """Goes on as if it succeeded."""
+        if not action.why_not:
+            self._step(f"run the hook {action.call.hook}", action.call.moment.value.replace("_", " "))
+        self._move(hooks.after_run(self.facts.state, action))
+
     def _step(self, what: str, why: str) -> None:
         self.steps.append(ForecastStep(what, why))
 
@@ -230,7 +238,8 @@ class _PaperRun:
             f"open the {what}: stage {secret} for {whose} in Vault",
             f"{request.reason} ({request.requested_by}{urgent})",
         )
-        self._move(advance.after_stage(self.facts.state, action, _NEW, credential, self.facts.now))
+        opened = advance.after_stage(self.facts.state, action, _NEW, credential, self.facts.now)
+        self._move(hooks.due_before_rotation(opened, self.facts.target.policy))
 
     def _abandon(self, action: do.Abandon) -> None:
         if action.change:

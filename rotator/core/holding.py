@@ -60,6 +60,8 @@ class HoldReason(Enum):
     WAITING_FOR_CANARY = "waiting for canary", HoldEnd.LATER
     # Its present password cannot be proved, so `in-place` does not replace it.
     LEFT_ALONE = "left alone", HoldEnd.BY_RECOVERY
+    # A hook that comes before a rotation or a retirement fails: the rotation, or the retirement, waits for it.
+    HOOK_FAILED = "hook failed", HoldEnd.BY_SOMEBODY
     # After a failure.
     BACKING_OFF = "backing off", HoldEnd.LATER
     # Applied, not proved yet.

@@ -8,7 +8,7 @@ from rotator.core.canaries import CanaryResult
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Credential, Phase, Request, Target
+from rotator.core.model import Attempt, Credential, Phase, Request, Target
 from rotator.core.strategy_evidence import Standing, StrategyEvidence
 
 _CANARY_LOOK = timedelta(minutes=1)  # until the canaries are asked again
@@ -79,8 +79,29 @@ def backoff_hold(facts: Facts) -> Hold | None:
     if not is_waiting(facts.state.not_before, facts.clocks.vault):
         return None
     state = facts.state
+    if state.attempt is not None and state.attempt.before:
+        return _failed_hook_hold(facts, state.attempt)
     propagating = state.attempt is not None and state.attempt.phase is Phase.APPLIED and not state.failures
     return Hold(HoldReason.PROPAGATING if propagating else HoldReason.BACKING_OFF, state.last_error)
+
+
+def _failed_hook_hold(facts: Facts, attempt: Attempt) -> Hold | None:
+    """Holds a rotation of which nothing was sent, while a hook that comes before it fails and the policy wants it."""
+    policy, name = facts.target.policy, facts.target.name
+    if attempt.before[0] not in policy.hooks.before_rotation:
+        return None
+    remedies = ("mend it", f"take it out of the policy {policy.name}", f"end the rotation (rotator abandon {name})")
+    waits = "nothing is sent to the provider until it succeeds"
+    return Hold(HoldReason.HOOK_FAILED, f"{facts.state.last_error}: {waits}; {_one_of(*remedies)}")
+
+
+def window_hold(facts: Facts) -> Hold | None:
+    """Holds a scheduled rotation until the window opens."""
+    window, clocks = facts.target.policy.window, facts.clocks
+    if window is None or (window.contains(clocks.earliest) and window.contains(clocks.latest)):
+        return None
+    opening = window.next_opening(clocks.latest)
+    return Hold(HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", opening)
 
 
 def log_in_hold(facts: Facts, account: str) -> Hold | None:

@@ -35,7 +35,7 @@ class Orphan:
 
 def is_empty(state: TargetState) -> bool:
     """True if nothing is left of a target."""
-    nothing_open = state.published is None and state.attempt is None and not state.ended
+    nothing_open = state.published is None and state.attempt is None and not state.ended and not state.owed
     return nothing_open and not state.ledger and not state.former_paths
 
 
@@ -49,7 +49,8 @@ def left_over(state: TargetState, age_limit: AgeLimit | None = None) -> Target |
         return None
     attempt = state.attempt
     strategy = attempt.strategy if attempt is not None else Strategy.REPLACE
-    policy = Policy("removed", _NEVER, None, state.overlap, state.quarantine, PasswordRules(), age_limit=age_limit)
+    kept = (state.overlap, state.quarantine, PasswordRules())
+    policy = Policy("removed", _NEVER, None, *kept, usage=state.usage, age_limit=age_limit)
     names = _standing(attempt) if strategy is Strategy.ALTERNATING and attempt is not None else ()
     return Target(state.target, _account(state), strategy, names, state.path, policy, removed=True)
 
@@ -58,7 +59,8 @@ def _account(state: TargetState) -> str:
     known = [state.attempt.staged] if state.attempt is not None else []
     known += [state.published] if state.published is not None else []
     known += [entry.credential for entry in state.ledger] + [ended.credential for ended in state.ended]
-    return known[0].account if known else ""
+    owed = [owed.call.account for owed in state.owed]
+    return known[0].account if known else owed[0] if owed else ""
 
 
 def _standing(attempt: Attempt) -> tuple[str, ...]:

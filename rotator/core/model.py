@@ -9,6 +9,7 @@ from enum import Enum
 
 from rotator.core.age_limit import AgeLimit
 from rotator.core.blackouts import Blackout
+from rotator.core.hook_rules import Hooks, OwedHook
 from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Schedule, Window
@@ -97,6 +98,7 @@ class Policy:
     first: FirstRotations = FirstRotations()
     blackouts: tuple[Blackout, ...] = ()
     usage: UsageRules | None = None  # None: an overlap ends by the clock alone
+    hooks: Hooks = field(default_factory=Hooks)
     age_limit: AgeLimit | None = None  # None: passwords may become as old as the schedule lets them
     schedule_key: str = field(init=False, repr=False, compare=False)  # made once: every look compares it
     """The schedule and window as text. The state document keeps it to detect a changed policy."""
@@ -197,6 +199,7 @@ class Attempt:
     handed_out: Credential | None = None  # by somebody else's consumer document, which `take_over` overwrites
     attached_at: datetime | None = None  # since then nothing names what the target used before
     detaches: bool = False  # what is published may no longer be named where devices log in: the staged one is
+    before: tuple[str, ...] = ()  # the hooks that have to run before anything is sent: until then nothing was
     stated: str = ""  # see `Origin`
 
     @property
@@ -245,6 +248,8 @@ class LedgerEntry:
     refused_at: datetime | None = None  # when a log-in showed that it is refused
     sighting: Sighting | None = None  # of devices that use it, past its overlap
     unasked: bool = False  # a person ended its overlap, or no device ever got it: its users are not asked about
+    hooked: tuple[str, ...] = ()  # the hooks that have run before its end
+    held_by: str = ""  # the hook before its end that failed last
 
     @property
     def label(self) -> str:
@@ -414,8 +419,10 @@ class TargetState:
     path: str = ""  # of the consumer document that was written last, or will be first
     former_paths: tuple[FormerPath, ...] = ()
     overlap: timedelta = timedelta(days=1)  # of the policy as of the last attempt: what a removed target left behind
-    quarantine: timedelta = timedelta(days=7)  # still gets both
+    quarantine: timedelta = timedelta(days=7)  # still gets both,
+    usage: UsageRules | None = None  # and its users are still asked about
     retired_at: datetime | None = None  # a person ended the target: nothing is published any more
+    owed: tuple[OwedHook, ...] = ()  # hooks that have to run after something that was done
     renamed_from: str = ""  # the name before
     renamed_to: str = ""  # everything is in that target's document: nothing may be done here
     schema: int = SCHEMA_VERSION

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from rotator.core import hooks
 from rotator.core.action_properties import verb_of
 from rotator.core.actions import Action, Decision, Delete, Disable, Expire, Forget, LiftEnd, LookUp, Overwrite
 from rotator.core.backoff import is_waiting
@@ -35,7 +36,8 @@ def retire(facts: Facts) -> Decision | None:
         if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
             changed = changed or identity_hold(facts, entry.credential)
             continue
-        action = _retirement(facts, entry) if _is_reachable(facts, entry) else None
+        harmless = entry.stays_enabled and is_waiting(entry.not_before, facts.clocks.vault)
+        action = _retirement(facts, entry) if _is_reachable(facts, entry) and not harmless else None
         if action is None:
             hold = clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
         else:
@@ -52,7 +54,8 @@ def retire(facts: Facts) -> Decision | None:
 def _obstacle(facts: Facts, entry: LedgerEntry, action: Action) -> Hold | None:
     """Returns what a retirement that is due waits for. What is urgent waits for a failed try alone."""
     if is_waiting(entry.not_before, facts.clocks.vault):
-        return Hold(HoldReason.RETIREMENT_DELAYED, f"{entry.label} is not retired yet: {entry.note}")
+        delayed = Hold(HoldReason.RETIREMENT_DELAYED, f"{entry.label} is not retired yet: {entry.note}")
+        return hooks.failed_before_retirement(facts, entry) or delayed
     if _is_urgent(action):
         return None
     frozen, meanwhile = facts.freezes.of_retirements, f"{entry.label} is not retired meanwhile"
@@ -67,11 +70,13 @@ def _obstacle(facts: Facts, entry: LedgerEntry, action: Action) -> Hold | None:
 
 
 def _first_of_all(facts: Facts, action: Action) -> Decision | None:
-    """Returns what must come before a retirement: that nobody uses it, and a fresh proof of what is published."""
-    users = before_end(facts, action.entry) if isinstance(action, Disable | Overwrite | Delete) else None
-    if users is None and isinstance(action, Expire | Disable | Overwrite | Delete):
-        return before_retirement(facts, action.entry)
-    return users
+    """Returns what must come before a retirement: nobody uses it, a fresh proof of what is published, the hooks."""
+    if not isinstance(action, Expire | Disable | Overwrite | Delete):
+        return None
+    proof, entry = before_retirement(facts, action.entry), action.entry
+    if isinstance(action, Expire):
+        return proof
+    return before_end(facts, entry) or proof or hooks.before_retirement(facts, entry)
 
 
 def _lift(facts: Facts) -> Action | None:
@@ -84,8 +89,8 @@ def _lift(facts: Facts) -> Action | None:
         lift, end = LiftEnd(entry), _told_end(facts, entry)
         coming = end is not None and end > facts.now
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
-        # By a policy that did not ask for its users: they may outlast the end that was told.
-        needed = needed or (entry.expires_at is not None and rules_for(facts.target.policy.usage, entry) is not None)
+        # By a policy that did not wait for anybody: the end that was told may come too early now.
+        needed = needed or (entry.expires_at is not None and _waits_for_somebody(facts, entry))
         can_be_tried = _is_reachable(facts, entry) and not is_waiting(entry.not_before, facts.clocks.vault)
         can_be_tried = can_be_tried and _shut(facts, entry.credential.account, lift) is None
         coming = coming and not has_other_identity(facts, entry.credential)
@@ -130,15 +135,21 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
         return None
     if not replaced:
         # Told in advance, the provider ends the credential even while rotator is down.
-        asks_users = rules_for(facts.target.policy.usage, entry) is not None  # who uses it is not known yet
+        waits = _waits_for_somebody(facts, entry)
         # With the withdrawal of such a document the overlap begins anew.
         withdraws = any(former.until <= facts.clocks.latest for former in facts.state.former_paths)
         untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
-        return Expire(entry) if untold and can.expires and not asks_users and not withdraws else None
+        return Expire(entry) if untold and can.expires and not waits and not withdraws else None
     if entry.credential.id is None:
         return _trace(facts, entry)
     leaks = entry.compromised and (not entry.cut_off or is_still_accepted(facts.state, entry))
     return _cut_off(can, entry) or (_last_step(can, entry, leaks=leaks) if ended else None)
+
+
+def _waits_for_somebody(facts: Facts, entry: LedgerEntry) -> bool:
+    """True if the end of an overlap waits for what is not known before: who uses it, or what a hook says."""
+    policy = facts.target.policy
+    return rules_for(policy.usage, entry) is not None or hooks.precede_retirement(policy, entry)
 
 
 def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:

@@ -20,6 +20,7 @@ from rotator.core.holds import (
     missing_account_hold,
     one_account_hold,
     pace_hold,
+    window_hold,
 )
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
@@ -59,8 +60,9 @@ def stage(facts: Facts) -> Decision | None:
 def _rotate(facts: Facts, request: Request) -> Decision:
     # Where devices are out, a rotation is tried all the same.
     hold = None if is_refused(facts.state) else evidence_hold(facts, request)
-    kept = kept_hold(facts) if facts.state.request is None else None
-    hold = hold or _idle_hold(facts, request) or _window_hold(facts) or kept
+    hold = hold or _idle_hold(facts, request)
+    if facts.state.request is None:  # requests do not wait
+        hold = hold or window_hold(facts) or kept_hold(facts)
     return hold or _ROTATE[facts.target.strategy](facts, request)
 
 
@@ -152,17 +154,6 @@ def _both_in_use_hold(facts: Facts, published: Credential) -> Hold | None:
     message = f"devices may still use {published.username}, and {facts.consumer.username} is handed out now"
     remedy = f"it can be taken up at once: rotator adopt {facts.target.name}"
     return Hold(HoldReason.IDLE_IN_OVERLAP, f"{message}; {remedy}", until and facts.now + (until - now))
-
-
-def _window_hold(facts: Facts) -> Hold | None:
-    """Holds a scheduled rotation until the window opens. Requests do not wait."""
-    window, clocks = facts.target.policy.window, facts.clocks
-    if facts.state.request is not None or window is None:
-        return None
-    if window.contains(clocks.earliest) and window.contains(clocks.latest):
-        return None
-    opening = window.next_opening(clocks.latest)
-    return Hold(HoldReason.OUTSIDE_WINDOW, "a rotation is due and waits for the maintenance window", opening)
 
 
 def _replace(facts: Facts, request: Request) -> Decision:

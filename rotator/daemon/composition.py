@@ -19,6 +19,7 @@ from rotator.daemon.audit_receivers import begin_audit
 from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import AssembledAccount, Components
+from rotator.daemon.hooks import hooks_by_name
 from rotator.daemon.notification_sender import senders
 from rotator.daemon.usage_sources import usage_sources
 from rotator.daemon.vault_login import VaultLogin, configured_login
@@ -208,6 +209,9 @@ class Composition:
                 usage_sources=usage_sources(settings, self._config, store, self.clock, self.metrics, undo),
                 evidence=KnownEvidence(store, self.clock, evidence_keys, required),
                 pauses=pauses,
+                hooks=hooks_by_name(
+                    settings, self._config, self._environ, store.read_key, self.clock, self.redactor, undo
+                ),
             )
             return Components(
                 settings,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, drift, ends, moves
+from rotator.core import advance, attempt_ends, drift, ends, hooks, moves
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cut_off
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
@@ -57,7 +57,8 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
             made_at = session.clocks().latest
             credential = replace(credential, username=username, password=password, made_at=made_at)
     caller.intend(AuditVerb.STAGE, session.target, credential, **action.request.origin.facts)
-    session.write_claimed(advance.after_stage(session.state, action, attempt_id, credential, caller.shared_now()))
+    opened = advance.after_stage(session.state, action, attempt_id, credential, caller.shared_now())
+    session.write_claimed(hooks.due_before_rotation(opened, session.target.policy))
     record(caller, session, AuditVerb.STAGE, AuditOutcome.DONE, credential)
 
 

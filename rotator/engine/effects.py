@@ -7,6 +7,7 @@ from rotator.engine import (
     attachment_effects,
     attempt_effects,
     end_effects,
+    hook_effects,
     in_place_effects,
     ledger_effects,
     move_effects,
@@ -80,5 +81,7 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             ledger_effects.forget(caller, session, action)
         case do.TryEnded():
             end_effects.try_ended(caller, session, action)
+        case do.RunHook():
+            hook_effects.run_hook(caller, session, action)
         case _:
             assert_never(action)

@@ -42,6 +42,7 @@ from rotator.engine.waves import Waves
 from rotator.ports import (
     Audit,
     Conflict,
+    HooksByName,
     Providers,
     Randomness,
     Store,
@@ -78,6 +79,7 @@ class Engine:
         pauses: PauseBook | None = None,
         usage_sources: UsageSources | None = None,
         evidence: KnownEvidence | None = None,
+        hooks: HooksByName | None = None,
     ) -> None:
         """Wires one engine.
 
@@ -96,6 +98,7 @@ class Engine:
             pauses: knows what is paused; by default one of its own.
             usage_sources: what a policy may ask who is logged in, beside the provider; by default nothing.
             evidence: what checks have shown of each account; by default it is not asked for.
+            hooks: what a policy may run before and after a rotation or a retirement; by default nothing.
         """
         circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
         self.throttles = Throttles(
@@ -113,7 +116,16 @@ class Engine:
         self._evidence = evidence or KnownEvidence(store, clock, {})
         self.removal = Removal(store, clock, audit, self._claims, self._pauses)
         self._caller = ProviderCaller(
-            providers, store, clock, randomness, audit, self.throttles, limits, self._waves, usage_sources or {}
+            providers,
+            store,
+            clock,
+            randomness,
+            audit,
+            self.throttles,
+            limits,
+            self._waves,
+            usage_sources or {},
+            hooks or {},
         )
         self._at_once = replace(self._caller, raises_paced=False)  # for a person who waits for an answer
         self._steps = Steps(self._caller, self._at_once, self._facts, clock, stopping)

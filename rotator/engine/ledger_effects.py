@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from rotator.core import actions as do
-from rotator.core import ends, ledger
+from rotator.core import ends, hooks, ledger
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
-from rotator.core.model import Credential, Cutoff, EndedBy, Ending, LedgerEntry
+from rotator.core.model import Credential, Cutoff, EndedBy, Ending, LedgerEntry, TargetState
 from rotator.core.passwords import generate
 from rotator.core.secret import Secret
 from rotator.core.usage import in_words
@@ -36,7 +36,7 @@ def expire(caller: ProviderCaller, session: Session, action: do.Expire) -> None:
     if isinstance(answer, Done):
         session.write(ledger.after_expire(session.state, entry, entry.disable_at))
     elif _was_refused(answer, Refusal.NOT_FOUND):
-        session.write(ledger.after_removal(session.state, entry, deleted=False))
+        session.write(_removed(session, entry, deleted=False))
     elif isinstance(answer, Unknown):
         later = caller.next_try(entry.failures + 1, answer)
         session.write(ledger.after_lost_answer(session.state, entry, message_of(answer), later))
@@ -117,9 +117,10 @@ def _after_cutoff(
         after = ledger.after_overwrite if overwrites else ledger.after_disable
         now, by = session.clocks().latest, EndedBy.OVERWRITTEN if overwrites else EndedBy.DISABLED
         tries = caller.tries_ended(entry.credential.account)
-        session.write(ends.after_end(after(state, entry, now), entry, by, caller.shared_now(), tries=tries))
+        ended = hooks.owed_after_retirement(after(state, entry, now), entry, session.target.policy, now)
+        session.write(ends.after_end(ended, entry, by, caller.shared_now(), tries=tries))
     elif _was_refused(answer, Refusal.NOT_FOUND):
-        session.write(ledger.after_removal(state, entry, deleted=False))
+        session.write(_removed(session, entry, deleted=False))
     elif in_vain and needs_password and entry.cutoff is Cutoff.DISABLE and can.sets_password:
         session.write(ledger.after_new_password(state, entry, _new_password(caller, session), Cutoff.OVERWRITE))
     elif in_vain and can.deletes and (entry.compromised or over):
@@ -159,10 +160,14 @@ def delete(caller: ProviderCaller, session: Session, action: do.Delete) -> None:
         session.forget_lookups()
     elif gone:
         now, tries = caller.shared_now(), caller.tries_ended(entry.credential.account)
-        removed = ledger.after_removal(session.state, entry, deleted=True)
-        session.write(ends.after_end(removed, entry, EndedBy.DELETED, now, tries=tries))
+        session.write(ends.after_end(_removed(session, entry, deleted=True), entry, EndedBy.DELETED, now, tries=tries))
     else:
         _postpone(caller, session, entry, answer)
+
+
+def _removed(session: Session, entry: LedgerEntry, *, deleted: bool) -> TargetState:
+    removed, now = ledger.after_removal(session.state, entry, deleted=deleted), session.clocks().latest
+    return hooks.owed_after_retirement(removed, entry, session.target.policy, now)
 
 
 def forget(caller: ProviderCaller, session: Session, action: do.Forget) -> None:

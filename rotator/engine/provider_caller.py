@@ -16,7 +16,7 @@ from rotator.core.usage_rules import Usage
 from rotator.engine.limits import Limits
 from rotator.engine.throttles import Throttles
 from rotator.engine.waves import Waves
-from rotator.ports import Audit, Clock, Provider, Providers, Randomness, Store, UsageSources
+from rotator.ports import Audit, Clock, HooksByName, Provider, Providers, Randomness, Store, UsageSources
 
 T = TypeVar("T")
 _NOTHING_FAILED = (Wait.RATE_LIMITED, Wait.READING, Wait.CHANGING)
@@ -46,6 +46,7 @@ class ProviderCaller:
     limits: Limits
     waves: Waves
     usage_sources: UsageSources = field(default_factory=dict)
+    hooks: HooksByName = field(default_factory=dict)
     raises_paced: bool = True  # False: the caller wants an answer at once, and takes "too many requests" for one
 
     def ask(

@@ -135,6 +135,24 @@ Word = Annotated[
 ]
 """An identifier in another system: a user name, a role, an account."""
 
+KubernetesName = Annotated[
+    str,
+    matching(
+        r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
+        "is not a name of Kubernetes",
+        "use lower-case letters, digits, '-' and '.', such as 'kamailio'",
+    ),
+]
+"""The name of an object or of a namespace in Kubernetes."""
+
+Program = Annotated[
+    str,
+    matching(
+        r"^[^\0]{1,4096}$", "cannot be part of a command", "give the program by its whole path, and its arguments"
+    ),
+]
+"""A part of a command: the program, or one argument."""
+
 UrlSegment = Annotated[
     str, matching(r"^[A-Za-z0-9_-]{1,64}$", "is not a valid id", "use letters, digits, '_' and '-' only")
 ]

@@ -38,7 +38,7 @@ def duration_text(length: timedelta) -> str:
     return text or "0s"
 
 
-def _bounded(least: timedelta) -> TextField:
+def _bounded(least: timedelta, most: timedelta = LONGEST) -> TextField:
     def read(text: str) -> timedelta:
         try:
             length = duration(text)
@@ -46,8 +46,8 @@ def _bounded(least: timedelta) -> TextField:
             raise invalid("is not a duration", _DURATION_REMEDY) from None
         if length < least:
             raise invalid("is too short", f"set at least {duration_text(least)}")
-        if length > LONGEST:
-            raise invalid("is too long", f"set at most {duration_text(LONGEST)}")
+        if length > most:
+            raise invalid("is too long", f"set at most {duration_text(most)}")
         return length
 
     return TextField(read, {"pattern": _DURATION, "examples": ["90d", "24h", "5s", "1h30m"]}, _DURATION_REMEDY)
@@ -64,6 +64,9 @@ WindowLength = Annotated[timedelta, _bounded(timedelta(minutes=1))]
 
 UsageInterval = Annotated[timedelta, _bounded(timedelta(minutes=1))]
 """A duration of a minute or more: each question is a request to somebody else."""
+
+HookTime = Annotated[timedelta, _bounded(timedelta(seconds=1), timedelta(seconds=30))]
+"""A duration from one second to thirty: a worker waits for it, and so does a stop."""
 
 LeaseLength = Annotated[timedelta, _bounded(timedelta(seconds=5))]
 """A duration of five seconds or more: a lease is renewed several times within its length, over a network."""

@@ -224,6 +224,12 @@ METRICS = (
         f"Replaced credentials whose disabling or deletion is more than {GRACE.seconds // 60} minutes overdue.",
     ),
     Described(
+        "rotator_hooks_failing",
+        "gauge",
+        _TARGET,
+        "Hooks that follow a rotation or a retirement, and whose last run failed. One that precedes blocks the target.",
+    ),
+    Described(
         "rotator_ended_still_accepted",
         "gauge",
         _TARGET,

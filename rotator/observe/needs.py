@@ -28,6 +28,7 @@ class Need(StrEnum):
     STAYS_OPEN = "attempt_stays_open"
     RETIREMENT_OVERDUE = "retirement_overdue"
     IN_USE = "replaced_in_use"  # past its overlap, or nobody can say
+    HOOK_FAILS = "hook_fails"  # one that follows something that was done; one that precedes blocks the target
     STILL_ACCEPTED = "ended_still_accepted"  # what was ended
     UNVERIFIED = "unverified"
     NOT_LOOKED_AT = "not_looked_at"
@@ -42,6 +43,7 @@ _PAUSED_LONG = timedelta(days=7)
 _DEVICES_OUT = timedelta(minutes=3)
 _STAYS_OPEN = timedelta(hours=1)
 _IN_USE = timedelta(hours=1)
+_HOOK_FAILS = timedelta(minutes=15)
 FUTURE = timedelta(hours=1)
 
 
@@ -66,6 +68,9 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     in_use = [entry.disable_at for entry in state.ledger if seems_in_use(entry)]
     if in_use:
         yield Need.IN_USE, min(in_use) + _IN_USE
+    failing = [owed.since for owed in state.owed if owed.failures]
+    if failing:
+        yield Need.HOOK_FAILS, min(failing) + _HOOK_FAILS
     if any(ended.accepted for ended in state.ended):
         yield Need.STILL_ACCEPTED, ALWAYS
     due = deadline(seen.target, state)

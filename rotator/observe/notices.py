@@ -23,6 +23,7 @@ TOPICS: Mapping[str, str] = {
     CIRCUIT_OPEN: "the provider account fails, and its circuit is open",
     Need.RETIREMENT_OVERDUE: "what was replaced is not retired",
     Need.IN_USE: "a replaced credential is still in use, or nobody can say",
+    Need.HOOK_FAILS: "a hook that follows a rotation or a retirement fails",
     Need.AGE_LIMIT_NEAR: "a password reaches its age limit soon",
     Need.OVERDUE: "the password is older than its policy allows",
     Need.FIRST_LATE: "never rotated, though it is due",

@@ -12,7 +12,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * of each target: `name`, `provider`, `account`, `strategy`, `policy`, `path`, `usernames` (configured), `state`,
   `published`, `age_seconds`, `max_age_seconds`, `age_limit`, `last_rotation`, `next_rotation`, `attempt`, `ledger`,
   `ended`, `last_end`, `failures`, `back_off_until`, `last_error`, `waiting`, `pauses`, `request`, `claim`,
-  `counts`, `verification`, `former_paths`.
+  `counts`, `verification`, `former_paths`, `hooks`.
 * `state`: `never rotated`, `idle`, `paused`, `rotating`, `failing`, `retired` or `blocked`.
 * `published`: `account`, `id`, `username`, `attempt`, `since` (when it was published, perhaps again), `made_at` (when
   its password was made; `age_seconds` counts from then).
@@ -30,6 +30,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `verification`, of what is published: `at` (of the last proof), `accepted`, `proof` (or why it was not accepted),
   `refusals` (in a row), `listed` (what the account showed then), `repaired`, `next`; null before the first proof.
 * of each entry of `former_paths` (paths that the target has left): `path`, `until` (it is withdrawn then), `note`.
+* of each entry of `hooks` (which follow something, and have not succeeded yet): `hook`, `moment`, `since`, `failures`,
+  `next` (try), `note`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
 * `selections`, by provider account, in `/status`: `listed_at`, and how many credentials are `selected`, `gone`,
@@ -45,6 +47,7 @@ from rotator.core.age_limit import longest_until_due
 from rotator.core.clocks import Clocks
 from rotator.core.freezes import freezes
 from rotator.core.holding import Hold
+from rotator.core.hook_rules import OwedHook
 from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import (
     Attempt,
@@ -166,6 +169,18 @@ def _target(target: Target, state: TargetState, now: datetime, around: Surroundi
             {"path": former.path, "until": iso(former.until), "note": former.note or None}
             for former in state.former_paths
         ],
+        "hooks": [_hook(owed) for owed in state.owed],
+    }
+
+
+def _hook(owed: OwedHook) -> JsonObject:
+    return {
+        "hook": owed.call.hook,
+        "moment": owed.call.moment.value,
+        "since": iso(owed.since),
+        "failures": owed.failures,
+        "next": iso(owed.not_before),
+        "note": owed.note or None,
     }
 
 

@@ -122,7 +122,15 @@ class StatusWords:
             remarks.append(
                 f"{former['path']}: also published there, {self.future('withdrawn', former['until'])}{failed}"
             )
+        remarks += [self._still_run(hook) for hook in row["hooks"] if everything or hook["failures"]]
         return remarks
+
+    def _still_run(self, hook: Json) -> str:
+        when_run = hook["moment"].replace("_", " ")
+        if not hook["failures"]:
+            return f"{when_run}: the hook {hook['hook']} has not run yet"
+        again = f", again {self._at(hook['next'])}" if hook["next"] else ""
+        return f"{when_run}: {hook['note']} ({_failures(hook)}{again})"
 
     def _verified(self, last: Json) -> str:
         at, following = datetime.fromisoformat(last["at"]), last["next"]

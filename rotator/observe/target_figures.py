@@ -114,6 +114,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
         if seen.freezes.of_retirements is None
         else 0
     ),
+    "rotator_hooks_failing": lambda seen, _: float(sum(owed.failures > 0 for owed in seen.state.owed)),
     "rotator_ended_still_accepted": lambda seen, _: float(sum(ended.accepted > 0 for ended in seen.state.ended)),
 }
 
@@ -126,6 +127,7 @@ OF_REMOVED = (
     "rotator_attempt_open_timestamp_seconds",
     "rotator_target_devices_out",
     "rotator_retirement_overdue",
+    "rotator_hooks_failing",
     "rotator_ended_still_accepted",
 )
 

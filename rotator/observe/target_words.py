@@ -23,6 +23,7 @@ BLOCKED = {
     HoldReason.RENAMED: "renamed",
     HoldReason.FORMER_PATH: "former_path",
     HoldReason.KEPT_IN_USE: "kept_in_use",
+    HoldReason.HOOK_FAILED: "hook_failed",
 }
 """What holds a target up, other than the due time, in the words of the metrics."""
 

@@ -14,6 +14,7 @@ from rotator.fields.section import Section
 from rotator.fields.times import duration_text
 from rotator.providers.http.client import CallTimeouts
 from rotator.providers.options import SipAccountOptions
+from rotator.settings.hooks import http_hooks
 from rotator.settings.problems import Finding, Loc
 from rotator.settings.targets import CheckedSettings
 from rotator.settings.usage import ca_files, http_sources
@@ -32,12 +33,14 @@ def plain_http_is_allowed(checked: CheckedSettings) -> Iterator[Finding]:
         urls += [(("providers", name, key), url, account.allow_plain_http) for key, url in account.urls.items()]
     for name, source in http_sources(checked.settings.usage_sources).items():
         urls.append((("usage_sources", name, "url"), source.where, source.allow_plain_http))
+    for name, hook in http_hooks(checked.settings.hooks).items():
+        urls.append((("hooks", name, "url"), hook.url, hook.allow_plain_http))
     for loc, url, allowed in urls:
         host = urlsplit(url).hostname or ""
         if url.startswith("http:") and not is_loopback(host) and host not in allowed:
             remedy = "use https, or add the host to allow_plain_http in the same section"
             what = "plain http would expose every password to the network"
-            if loc[0] == "usage_sources":
+            if loc[0] in ("usage_sources", "hooks"):
                 what = "plain http lets whoever is on the path answer in its name"
             yield Finding(loc, what, remedy)
 
@@ -51,6 +54,8 @@ def proxies_carry_tls(checked: CheckedSettings) -> Iterator[Finding]:
         places.append((("providers", name, "proxy"), account.proxy, account.urls.values()))
     for name, source in http_sources(checked.settings.usage_sources).items():
         places.append((("usage_sources", name, "proxy"), source.proxy, [source.where]))
+    for name, hook in http_hooks(checked.settings.hooks).items():
+        places.append((("hooks", name, "proxy"), hook.proxy, [hook.url]))
     if (http := checked.settings.audit.http) is not None:
         places.append((("audit", "http", "proxy"), http.proxy, [http.url]))
     for loc, proxy, urls in places:
@@ -123,6 +128,7 @@ def ca_files_hold_certificates(checked: CheckedSettings) -> Iterator[Finding]:
     files += [
         (("usage_sources", name, "ca_file"), file) for name, file in ca_files(checked.settings.usage_sources).items()
     ]
+    files += [(("hooks", name, "ca_file"), hook.ca_file) for name, hook in http_hooks(checked.settings.hooks).items()]
     files += [(("audit", *place), file) for place, file in checked.settings.audit.ca_files.items()]
     for loc, file in files:
         reason = _unusable(file) if file is not None else None
@@ -175,21 +181,20 @@ def token_files_exist(checked: CheckedSettings) -> Iterator[Finding]:
 
 
 def keys_stay_apart(checked: CheckedSettings) -> Iterator[Finding]:
-    """An account's key in Vault is not where devices read: not in a consumer document, nor in a folder of them.
+    """A key in Vault is not where devices read: not in a consumer document, nor in a folder of them.
 
     The rights of devices are given by folder, so what lies in one can be read by all of them.
     """
     readable = _readable(checked)
-    for name, account in checked.settings.providers.items():
-        for key, path in account.paths_in_vault.items():
-            around = [path, *(f"{parent}/" for parent in PurePosixPath(path).parents if parent.name)]
-            found = next((readable[each] for each in around if each in readable), None)
-            found = found or next((each for read, each in readable.items() if read.startswith(f"{path}/")), None)
-            if found is not None:
-                loc, target_path = found
-                what = f"is at {target_path}, where devices read, and would let them read this key at {path}"
-                remedy = "move the key to a folder of its own, such as rotator/keys/"
-                yield Finding(("providers", name, key), what, remedy, other=loc)
+    for key_loc, path in checked.settings.keys_in_vault.items():
+        around = [path, *(f"{parent}/" for parent in PurePosixPath(path).parents if parent.name)]
+        found = next((readable[each] for each in around if each in readable), None)
+        found = found or next((each for read, each in readable.items() if read.startswith(f"{path}/")), None)
+        if found is not None:
+            loc, target_path = found
+            what = f"is at {target_path}, where devices read, and would let them read this key at {path}"
+            remedy = "move the key to a folder of its own, such as rotator/keys/"
+            yield Finding(key_loc, what, remedy, other=loc)
 
 
 def _readable(checked: CheckedSettings) -> dict[str, tuple[Loc, str]]:

@@ -15,6 +15,7 @@ from rotator.fields.text import INVALID
 from rotator.providers.options import AccountOptions
 from rotator.providers.registry import KINDS
 from rotator.settings.document import Document
+from rotator.settings.hooks import AnyHookSettings
 from rotator.settings.problems import Finding, Loc
 from rotator.settings.usage import UsageSourceSettings
 from rotator.settings.vault import VaultAuth, VaultSettings
@@ -32,7 +33,9 @@ def _members(union: Any) -> Iterator[tuple[str, type[Section]]]:
 
 def _sections() -> Mapping[str, type[Section]]:
     return dict(
-        pair for union in (AccountOptions, VaultAuth, VaultSettings, UsageSourceSettings) for pair in _members(union)
+        pair
+        for union in (AccountOptions, VaultAuth, VaultSettings, UsageSourceSettings, AnyHookSettings)
+        for pair in _members(union)
     )
 
 

@@ -14,11 +14,13 @@ from rotator.core.backoff import Backoff
 from rotator.core.model import Policy, Target
 from rotator.core.selection import Selection
 from rotator.engine import Limits
+from rotator.fields.references import InVault
 from rotator.fields.section import Count, Section
 from rotator.fields.text import Name, TargetPattern
 from rotator.fields.times import Duration, LeaseLength
 from rotator.providers.registry import AnyAccountOptions
 from rotator.settings.audit import AuditSettings
+from rotator.settings.hooks import AnyHookSettings, http_hooks
 from rotator.settings.http import HttpSettings
 from rotator.settings.notifications import NotificationRoute
 from rotator.settings.policy_models import LimitSettings, PolicySettings
@@ -127,6 +129,9 @@ class Settings(ListSettings):
     usage_sources: dict[Name, UsageSourceSettings] = Field(default_factory=dict)
     """What can be asked whether devices still use a replaced credential, beside the provider, each under a name of your
     choice: a Prometheus, an HTTP check, documents that devices write."""
+    hooks: dict[Name, AnyHookSettings] = Field(default_factory=dict)
+    """What policies may run before and after rotations and retirements, each under a name of your choice: a signed
+    request, a command, an annotation in Kubernetes."""
     limits: LimitSettings | None = None
     """How old a password may become, whatever its policy. A policy can only be stricter."""
     daemon: DaemonSettings = Field(default_factory=DaemonSettings)
@@ -142,6 +147,17 @@ class Settings(ListSettings):
     def policy(self, name: str) -> PolicySettings | None:
         """Returns the policy with that name, if it exists; `default` always does."""
         return self._policies.get(name)
+
+    @property
+    def keys_in_vault(self) -> Mapping[tuple[str, str, str], str]:
+        """The documents in Vault that hold a key of ours, by the place in the configuration that names them."""
+        places = {
+            ("providers", name, key): path
+            for name, account in self.providers.items()
+            for key, path in account.paths_in_vault.items()
+        }
+        hooks = http_hooks(self.hooks).items()
+        return places | {("hooks", name, "key"): hook.key.path for name, hook in hooks if isinstance(hook.key, InVault)}
 
     @property
     def age_limit(self) -> AgeLimit | None:

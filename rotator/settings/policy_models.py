@@ -12,6 +12,7 @@ from rotator.fields.section import Count, Section
 from rotator.fields.text import invalid
 from rotator.fields.times import CanaryWait, CronText, Duration, Grace, TimeZone, VerifyInterval, WindowLength
 from rotator.settings.blackout_models import BlackoutSettings
+from rotator.settings.hooks import PolicyHooksSettings
 from rotator.settings.usage import UsageSettings
 
 _RULES, _FIRST = PasswordRules(), FirstRotations()
@@ -131,6 +132,8 @@ class PolicySettings(Section):
     """What the devices are like, for a warning if the overlap is too short for them."""
     usage: UsageSettings | None = Field(default=None, examples=["{ask: [provider]}"])
     """The usage check at the end of an overlap; default none: an overlap ends by the clock alone."""
+    hooks: PolicyHooksSettings = Field(default_factory=PolicyHooksSettings, examples=["{after_rotation: [reload-pbx]}"])
+    """What is run before and after a rotation or a retirement: names from `hooks`; default nothing."""
     first: FirstSettings = Field(default_factory=FirstSettings)
     """How a fleet begins: a budget for each day, and targets that are tried first."""
     blackouts: tuple[BlackoutSettings, ...] = ()
@@ -175,6 +178,7 @@ class PolicySettings(Section):
             verify=self.verify,
             first=self.first.core(),
             usage=self.usage.core() if self.usage is not None else None,
+            hooks=self.hooks.core(),
             blackouts=tuple(each for settings in self.blackouts for each in settings.core()),
             age_limit=self.limits.core() if self.limits is not None else None,
         )

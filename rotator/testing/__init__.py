@@ -2,6 +2,7 @@
 
 from rotator.testing.clock import FakeClock, FakeRandomness
 from rotator.testing.crash import Crash, CrashPoints
+from rotator.testing.hook import FakeHook
 from rotator.testing.provider import ATTACHING, CHOSEN, GENERATED, SHOWING, FakeFault, FakeProvider
 from rotator.testing.records import MemoryAudit, MemoryAuditStore, NullMeter
 from rotator.testing.store import MemoryStore
@@ -15,6 +16,7 @@ __all__ = [
     "CrashPoints",
     "FakeClock",
     "FakeFault",
+    "FakeHook",
     "FakeProvider",
     "FakeRandomness",
     "MemoryAudit",

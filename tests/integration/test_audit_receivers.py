@@ -284,7 +284,7 @@ def test_http_gets_the_records_as_lines_with_the_token(http, store) -> None:
     assert http.lines == store.lines
     assert len(http.requests) == 2  # five hundred in each
     path, headers = http.requests[0]
-    assert path == "/ingest"
+    assert path == "POST /ingest"
     assert headers["Authorization"] == f"Splunk {TOKEN}"
     assert headers["Content-Type"] == "application/x-ndjson"
     assert checked(http.lines, store).ok
@@ -304,8 +304,8 @@ def test_what_was_not_answered_is_sent_again_within_one_write(http, store) -> No
     ("status", "tries", "problem"),
     [
         (503, 6, "it answers 503"),
-        (401, 1, "it refuses the records with 401"),
-        (302, 1, "it refuses the records with 302"),
+        (401, 1, "it refuses with 401"),
+        (302, 1, "it refuses with 302: no redirect is followed"),
     ],
 )
 def test_a_receiver_that_does_not_take_them_is_asked_a_few_times_and_they_are_kept(

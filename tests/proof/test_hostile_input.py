@@ -4,6 +4,7 @@ The keys of the configuration and the names in it are no secrets, and a message 
 was pasted into the wrong place: none is repeated.
 """
 
+import base64
 import copy
 import json
 import re
@@ -140,6 +141,7 @@ def every_place(data: Any) -> list[tuple[Any, Any]]:
 def secrets_in_environment(monkeypatch) -> None:
     for name in REFERENCES:
         monkeypatch.setenv(name, SENTINEL)
+    monkeypatch.setenv("HOOK_KEY", base64.b64encode(SENTINEL.encode() * 2).decode())
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _STILL = _series("rotator_ended_still_accepted", _TARGET)
+_HOOKS = _series("rotator_hooks_failing", _TARGET)
 _IN_USE = _series("rotator_ledger_credentials", f'{_TARGET},state="in_use"')
 _LOOK = _series("rotator_last_look_timestamp_seconds", _TARGET)
 _ROUND = _series("rotator_sweep_round_seconds")
@@ -328,6 +329,17 @@ CASES = (
         "Replaced credentials of phone are not retired",
         "2 should have been disabled or deleted by now.",
         quiet={_LATE: "1x30 0x1 1x30 0x60"},
+    ),
+    Case(
+        "RotatorHookFailing",
+        {_HOOKS: "1x60"},
+        "16m",
+        "14m",
+        _PHONE,
+        "warning",
+        "A hook that follows a change of phone fails",
+        "What was done stays done; 1 did not succeed, and is run again. rotator status phone says why.",
+        quiet={_HOOKS: "0x60"},
     ),
     Case(
         "RotatorEndedStillAccepted",
@@ -718,6 +730,15 @@ CASES = (
             "They should have been disabled or deleted by now. rotator status --state retirement_overdue "
             "names the targets."
         ),
+    ),
+    _fleet_case(
+        "RotatorFleetHookFailing",
+        "rotator_fleet_targets_in_need",
+        'need="hook_fails"',
+        5,
+        "warning",
+        "Hooks that follow changes of 3 targets of prod fail",
+        "What was done stays done; the hooks are run again. rotator status --state hook_fails names the targets.",
     ),
     _fleet_case(
         "RotatorFleetEndedStillAccepted",

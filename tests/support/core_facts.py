@@ -6,6 +6,7 @@ from typing import Any
 
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts
+from rotator.core.hook_rules import HookCall, HookMoment, OwedHook
 from rotator.core.model import (
     Attempt,
     Claim,
@@ -39,6 +40,8 @@ OTHER = Credential("fake", "other", "id-other", Secret("other password"), attemp
 ATTEMPT = Attempt(
     "2", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, STAGED, OLD, NOW, "schedule", "due", proved_at=NOW
 )
+CALL = HookCall("tell", HookMoment.AFTER_ROTATION, "2.k", "fake", "new", "id-new", "rotate", False, ATTEMPT.origin)
+OWED = OwedHook(CALL, NOW)
 VERIFIED = Verification(NOW, accepted=True, proof="asking the fake")
 ENTRY = LedgerEntry(NEW, Ending.DELETE, NOW - DAY, NOW, 7 * DAY)
 REQUEST = Request(Purpose.ROTATE, "somebody", "because", NOW)

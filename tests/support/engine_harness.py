@@ -20,6 +20,7 @@ from rotator.testing import (
     Crash,
     CrashPoints,
     FakeClock,
+    FakeHook,
     FakeProvider,
     FakeRandomness,
     MemoryAudit,
@@ -56,6 +57,7 @@ class EngineHarness:
         self.evidence_keys: dict[str, str] = {}  # none: what checks have shown is not asked for
         self.require_checked: set[str] = set()
         self.usage_sources: dict[str, UsageSource] = {}
+        self.hooks: dict[str, FakeHook] = {}
         self.stopping = False
         self.processes = 0
         self.limits = Limits(backoff=Backoff(timedelta(seconds=10), timedelta(minutes=10)))
@@ -78,12 +80,15 @@ class EngineHarness:
             account_keys=self.account_keys,
             evidence=KnownEvidence(self.store, self.clock, self.evidence_keys, self.require_checked),
             usage_sources=self.usage_sources,
+            hooks=self.hooks,
         )
 
     def cut_at(self, number: int, watch: Callable[[str], None] | None = None) -> CrashPoints:
         """The next process ends at boundary `number` (0: none); `watch` looks on at each."""
         points = CrashPoints(number, watch)
         self.store.points = self.provider.points = points
+        for hook in self.hooks.values():
+            hook.points = points
         return points
 
     @property

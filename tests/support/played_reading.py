@@ -27,6 +27,7 @@ ALERTS = {
     Need.STAYS_OPEN: "RotatorAttemptStaysOpen",
     Need.RETIREMENT_OVERDUE: "RotatorRetirementOverdue",
     Need.UNVERIFIED: "RotatorVerificationOverdue",
+    Need.HOOK_FAILS: "RotatorHookFailing",
     Need.STILL_ACCEPTED: "RotatorEndedStillAccepted",
     Need.AGE_LIMIT_NEAR: "RotatorTargetAgeLimitNear",
     Need.OVER_AGE_LIMIT: "RotatorTargetOverAgeLimit",

@@ -1,4 +1,4 @@
-"""Receivers of an audit with real sockets: syslog by TCP or TLS, and HTTP."""
+"""Receivers with real sockets, of an audit and of hooks: syslog by TCP or TLS, and HTTP."""
 
 import re
 import socket
@@ -108,6 +108,8 @@ class HttpReceiver:
     lines: list[str] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    says: bytes = b""  # the body of each answer
     port: int = 0
     deaf: threading.Event | None = None  # it reads nothing until this is set
 
@@ -129,24 +131,32 @@ class _Handler(BaseHTTPRequestHandler):
         receiver = self.server.receiver
         if receiver.deaf is not None:
             receiver.deaf.wait(60)
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        receiver.requests.append((self.path, dict(self.headers)))
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        body = data.decode()
+        receiver.requests.append((f"{self.command} {self.path}", dict(self.headers)))
+        receiver.bodies.append(data)
         status = receiver.answers.pop(0) if receiver.answers else 204
         if 200 <= status < 300:
             receiver.lines += body.splitlines()
         self.send_response(status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Location", receiver.url)
+        self.send_header("Content-Length", str(len(receiver.says)))
         self.end_headers()
+        self.wfile.write(receiver.says)
+
+    do_PATCH = do_POST  # noqa: N815 - the name that the server looks for
 
     def log_message(self, *_: Any) -> None:
         pass
 
 
 @contextmanager
-def http_receiver(port: int = 0, **how: Any) -> Iterator[HttpReceiver]:
+def http_receiver(port: int = 0, tls: ssl.SSLContext | None = None, **how: Any) -> Iterator[HttpReceiver]:
     """A receiver that listens."""
     socketserver.TCPServer.allow_reuse_address = True
     with _ReceiverServer(("127.0.0.1", port), _Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         server.receiver = HttpReceiver(port=server.server_address[1], **how)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()

@@ -76,6 +76,7 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             "runbook": "https://wiki.example.com/rotator.md",
         },
         "grafanaDashboard": {"enabled": True},
+        "kubernetesHooks": {"enabled": True, "deployments": ["kamailio"], "secrets": ["sip-trunk"]},
         "networkPolicy": {
             "ingress": [],
             "egress": {

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, REQUEST, TARGET
+from core_facts import ATTEMPT, ENTRY, IN_PLACE, OLD, OWED, REQUEST, TARGET
 
 from rotator.core.age_limit import AgeLimit
 from rotator.core.blackouts import Extent
@@ -65,6 +65,7 @@ def any_state(draw: random.Random, name: str, now: datetime) -> TargetState:
         request=draw.choice([None, REQUEST]),
         verification=draw.choice([None, verification]),
         retired_at=draw.choice([None, None, None, now]),
+        owed=tuple(replace(OWED, since=moment(), failures=draw.randint(0, 2)) for _ in range(draw.randint(0, 2))),
         counts=Counts(succeeded=draw.randint(0, 9)),
     )
 
@@ -116,6 +117,12 @@ def test_sums_that_are_kept_are_those_that_are_made_anew(seed):
             TARGET,
             replace(PUBLISHED, ledger=(replace(ENTRY, disable_at=FakeClock().now(), sighting=SEEN),)),
             HOUR,
+        ),
+        (
+            Need.HOOK_FAILS,
+            TARGET,
+            replace(PUBLISHED, owed=(replace(OWED, since=FakeClock().now(), failures=1),)),
+            timedelta(minutes=15),
         ),
         (
             Need.RETIREMENT_OVERDUE,

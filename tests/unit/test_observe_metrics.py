@@ -150,6 +150,7 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
         ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
         ("rotator_retirement_overdue", ("phone",)): 0,
         ("rotator_ended_still_accepted", ("phone",)): 0,
+        ("rotator_hooks_failing", ("phone",)): 0,
         ("rotator_ends_total", ("phone", "shown")): 8,
         ("rotator_ends_total", ("phone", "not_shown")): 9,
         ("rotator_target_devices_out", ("phone",)): 0,
@@ -490,7 +491,7 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     gauges = {
         name
         for name, _ in scrape(source)
-        if name.startswith(("rotator_target_", "rotator_retirement_overdue", "rotator_ended_"))
+        if name.startswith(("rotator_target_", "rotator_retirement_overdue", "rotator_ended_", "rotator_hooks_"))
     }
     still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
-    assert gauges == {*still, "rotator_ended_still_accepted"}
+    assert gauges == {*still, "rotator_ended_still_accepted", "rotator_hooks_failing"}

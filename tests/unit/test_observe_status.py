@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from core_facts import OWED
 
 from rotator.core.audit_chain import Position
 from rotator.core.holding import Hold, HoldReason
@@ -103,6 +104,7 @@ def full_state() -> TargetState:
         ),
         verification=Verification(NOW, accepted=False, proof="403 Forbidden", refusals=2, listed=Listed.GONE),
         verify_at=NOW,
+        owed=(replace(OWED, failures=2, not_before=NOW + DAY, note="the hook tell failed: it answers 503"),),
     )
 
 
@@ -225,6 +227,16 @@ def test_it_says_all_of_a_target_in_the_middle_of_things() -> None:
             "next": NOW.isoformat(),
         },
         "former_paths": [],
+        "hooks": [
+            {
+                "hook": "tell",
+                "moment": "after_rotation",
+                "since": OWED.since.isoformat(),
+                "failures": 2,
+                "next": (NOW + DAY).isoformat(),
+                "note": "the hook tell failed: it answers 503",
+            }
+        ],
     }
 
 

@@ -150,11 +150,13 @@ def test_a_key_that_does_not_look_like_one_is_not_repeated(tmp_path):
     """It may be a password, or bring control characters into a log."""
 
     known = (
-        "audit, daemon, defaults, include, limits, log, policies, providers, selections, targets, usage_sources, vault"
+        "audit, daemon, defaults, hooks, include, limits, log, notifications, policies, providers, selections, "
+        "targets, usage_sources, vault"
     )
 
     known = (
-        "audit, daemon, defaults, include, limits, log, policies, providers, selections, targets, usage_sources, vault"
+        "audit, daemon, defaults, hooks, include, limits, log, notifications, policies, providers, selections, "
+        "targets, usage_sources, vault"
     )
 
     assert complaints(changed(GOOD, "policies:", '"a\\u001b[31m b": 1\npolicies:'), tmp_path) == [

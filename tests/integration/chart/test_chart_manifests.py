@@ -12,6 +12,7 @@ from rendered_chart import CHART, VALUE_SETS, Manifest, config, kinds, notes, of
 from ruamel.yaml import YAML
 
 from rotator.cli.options import DEFAULT_CONFIG
+from rotator.daemon.hooks.kubernetes import ACCOUNT
 from rotator.settings import ConfigProblem, Settings, check
 
 KUBERNETES = ("1.32", "1.27")  # the newest that is promised, and the chart's own lower bound
@@ -49,7 +50,13 @@ def test_the_schemas_refuse_a_misspelt_key():
 def test_what_there_is_by_default_and_with_everything_switched_on():
     always = {"Deployment", "ServiceAccount", "ConfigMap", "Service", "NetworkPolicy"}
     assert kinds(rendered({})) == always
-    assert kinds(rendered(VALUE_SETS["everything"])) == always | {"PodMonitor", "PrometheusRule", "PodDisruptionBudget"}
+    assert kinds(rendered(VALUE_SETS["everything"])) == always | {
+        "PodMonitor",
+        "PrometheusRule",
+        "PodDisruptionBudget",
+        "Role",
+        "RoleBinding",
+    }
     assert kinds(rendered(VALUE_SETS["bare"])) == always - {"NetworkPolicy"} | {"ServiceMonitor"}
 
 
@@ -120,6 +127,29 @@ def tokens(values) -> tuple[str, str, int] | None:
     (source,) = volumes["vault-token"]["projected"]["sources"]
     token = source["serviceAccountToken"]
     return str(PurePosixPath(mounts["vault-token"]) / token["path"]), token["audience"], token["expirationSeconds"]
+
+
+def test_a_hook_may_patch_what_is_named_and_nothing_else():
+    manifests = rendered(VALUE_SETS["everything"])
+    assert of_kind(manifests, "Role")["rules"] == [
+        {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["kamailio"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["sip-trunk"], "verbs": ["patch"]},
+    ]
+    binding = of_kind(manifests, "RoleBinding")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "own", "namespace": "telephony"}]
+    assert binding["roleRef"]["name"] == of_kind(manifests, "Role")["metadata"]["name"]
+    mounts = {each["name"]: each["mountPath"] for each in container_of(manifests)["volumeMounts"]}
+    assert mounts["kubernetes-api"] == str(ACCOUNT)
+    (volume,) = (each for each in pod_of(manifests)["spec"]["volumes"] if each["name"] == "kubernetes-api")
+    token, authorities, namespace = volume["projected"]["sources"]
+    assert "audience" not in token["serviceAccountToken"]
+    paths = [each["items"][0]["path"] for each in (authorities["configMap"], namespace["downwardAPI"])]
+    assert [token["serviceAccountToken"]["path"], *paths] == ["token", "ca.crt", "namespace"]
+
+
+def test_hooks_without_an_object_are_refused():
+    with pytest.raises(helm_python.HelmError, match="kubernetesHooks: name what the hooks of config annotate"):
+        rendered({"kubernetesHooks": {"enabled": True}})
 
 
 def test_the_vault_token_is_projected_where_the_configuration_reads_it(tmp_path):

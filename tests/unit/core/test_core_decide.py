@@ -54,6 +54,7 @@ from rotator.core.decide import CHECKS, decide, draw_due_time
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
+from rotator.core.hook_rules import Hooks
 from rotator.core.model import Claim, Credential, Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
@@ -150,6 +151,12 @@ HOLDS = {
     HoldReason.IN_USE: facts(_ASKING, state_ledger=(replace(ENTRY, sighting=_SEEN),)),
     HoldReason.KEPT_IN_USE: facts(
         _HOLDING, state_ledger=(replace(ENTRY, replaced_at=NOW - 2 * DAY, disable_at=NOW - DAY, sighting=_SEEN),)
+    ),
+    HoldReason.HOOK_FAILED: facts(
+        replace(TARGET, policy=replace(POLICY, hooks=Hooks(before_rotation=("ask",)))),
+        state_attempt=attempt(before=("ask",)),
+        state_not_before=NOW + HOUR,
+        state_last_error="the hook ask failed",
     ),
     HoldReason.NOT_DUE: facts(),
 }

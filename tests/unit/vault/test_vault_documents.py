@@ -13,6 +13,7 @@ from state_strategies import states, texts
 from rotator.core import model
 from rotator.core.blackouts import Extent
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.hook_rules import HookCall, HookMoment, OwedHook
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.secret import Secret
@@ -54,8 +55,10 @@ def test_the_format_of_a_state_document_does_not_change() -> None:
         AT,
         "schedule",
         "due",
+        before=("ask",),
     )
     entry = model.LedgerEntry(credential, model.Ending.STAND_BY, AT, AT, timedelta(days=7, microseconds=1))
+    call = HookCall("tell", HookMoment.AFTER_ROTATION, "a1.k", "acc", "user", "id", "rotate", False, attempt.origin)
     state = model.TargetState(
         "phone",
         published=credential,
@@ -69,6 +72,7 @@ def test_the_format_of_a_state_document_does_not_change() -> None:
         claim=model.Claim("h1", AT),
         counts=model.Counts(succeeded=3, seconds=1.5),
         verification=model.Verification(AT, accepted=False, proof="refused", refusals=2),
+        owed=(OwedHook(call, AT),),
     )
     written = encode_state(state, "w")
     assert json.dumps(written, indent=1) == (Path(__file__).parent / "state_document.json").read_text().strip()

@@ -1,0 +1,167 @@
+"""The rules of hooks: what is run before and after a rotation and a retirement, and what a failure of it means.
+
+What precedes is on record before what it precedes is begun, and what follows is on record by the very write that
+records what was done. So nothing is begun without the one, or ends without the other, wherever a process ends; and a
+run whose answer was lost is repeated with the same key.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotator.core.actions import Abandon, Decision, RunHook
+from rotator.core.advance import after_failure
+from rotator.core.backoff import is_waiting
+from rotator.core.facts import Facts
+from rotator.core.freezes import frozen_hold
+from rotator.core.holding import Hold, HoldReason
+from rotator.core.holds import window_hold
+from rotator.core.hook_rules import HookCall, HookMoment, OwedHook
+from rotator.core.ledger import swap
+from rotator.core.model import Attempt, Ending, LedgerEntry, Policy, Purpose, TargetState
+from rotator.core.origin import Origin
+from rotator.core.staging import SCHEDULED_BY
+from rotator.core.verification import is_refused
+
+GIVEN_UP_AFTER = timedelta(days=7)
+
+
+def due_before_rotation(state: TargetState, policy: Policy) -> TargetState:
+    """Notes beside the opening of an attempt what has to run before anything is sent."""
+    attempt = state.attempt and replace(state.attempt, before=policy.hooks.before_rotation)
+    return replace(state, attempt=attempt)
+
+
+def before_rotation(facts: Facts) -> Decision | None:
+    """Returns what precedes the first call of an attempt; None if nothing is left.
+
+    Until then the rotation has not begun, so a window, a pause and a blackout hold it as before. An emergency, an undo,
+    and a rotation while devices are out do not wait for a hook that fails.
+    """
+    attempt, policy = facts.state.attempt, facts.target.policy
+    if attempt is None or not attempt.before:
+        return None
+    if facts.only_ends:
+        return Abandon(f"{facts.target.name} was removed or retired before anything was sent")
+    freeze = facts.freezes.holding(attempt)
+    if freeze is not None:
+        return frozen_hold(facts.target.name, freeze)
+    hold = window_hold(facts) if attempt.requested_by == SCHEDULED_BY else None
+    if hold is not None:
+        return hold
+    name = attempt.before[0]
+    passing = attempt.compromised or attempt.purpose is Purpose.UNDO or is_refused(facts.state)
+    dropped = "" if name in policy.hooks.before_rotation else f"the policy {policy.name} does not name it any more"
+    call = _of_rotation(name, HookMoment.BEFORE_ROTATION, attempt)
+    return RunHook(call, passes=passing, why_not=dropped)
+
+
+def before_retirement(facts: Facts, entry: LedgerEntry) -> RunHook | None:
+    """Returns what precedes the end of a replaced credential; None if nothing is left. An emergency does not wait."""
+    left = _left_of_retirement(facts.target.policy, entry)
+    if not left:
+        return None
+    return RunHook(_of_retirement(left[0], HookMoment.BEFORE_RETIREMENT, entry), entry=entry, passes=entry.compromised)
+
+
+def precede_retirement(policy: Policy, entry: LedgerEntry) -> bool:
+    """True if hooks have to run before a replaced credential ends: a provider is not told its end in advance."""
+    return bool(_left_of_retirement(policy, entry)) and not entry.compromised
+
+
+def failed_before_retirement(facts: Facts, entry: LedgerEntry) -> Hold | None:
+    """Holds the end of a replaced credential while a hook that precedes it fails."""
+    if not entry.held_by:
+        return None
+    remedy = f"mend it, or take it out of the policy {facts.target.policy.name}"
+    return Hold(HoldReason.HOOK_FAILED, f"{entry.note}: {entry.label} stays until it succeeds; {remedy}")
+
+
+def run_owed(facts: Facts) -> Decision | None:
+    """Runs what follows something that was done. While it fails, nothing else waits for it."""
+    for owed in facts.state.owed:
+        if not is_waiting(owed.not_before, facts.clocks.vault):
+            return RunHook(owed.call, owed=owed)
+    return None
+
+
+def owed_after_rotation(state: TargetState, attempt: Attempt, policy: Policy, now: datetime) -> TargetState:
+    """Notes what has to run after a rotation, beside the end of its attempt."""
+    calls = [_of_rotation(name, HookMoment.AFTER_ROTATION, attempt) for name in policy.hooks.after_rotation]
+    return replace(state, owed=(*state.owed, *(OwedHook(call, now) for call in calls)))
+
+
+def owed_after_retirement(state: TargetState, entry: LedgerEntry, policy: Policy, now: datetime) -> TargetState:
+    """Notes what has to run after a retirement, beside its record. The deletion that follows later is none."""
+    if not _is_retired_by_end(entry):
+        return state
+    calls = [_of_retirement(name, HookMoment.AFTER_RETIREMENT, entry) for name in policy.hooks.after_retirement]
+    return replace(state, owed=(*state.owed, *(OwedHook(call, now) for call in calls)))
+
+
+def after_run(state: TargetState, action: RunHook) -> TargetState:
+    """Records that a hook has run, or that nothing waits for it any more."""
+    if action.owed is not None:
+        return replace(state, owed=_without(state, action.owed), claim=None)
+    if action.entry is not None:
+        hooked = (*action.entry.hooked, action.call.hook)
+        passed = replace(action.entry, hooked=hooked, held_by="", failures=0, not_before=None, note="")
+        return replace(state, ledger=swap(state.ledger, action.entry, passed))
+    attempt = state.attempt and replace(state.attempt, before=state.attempt.before[1:])
+    return replace(state, attempt=attempt, not_before=None, last_error="")
+
+
+def after_failed_run(
+    state: TargetState, action: RunHook, why: str, now: datetime, next_try: Callable[[int], datetime]
+) -> TargetState:
+    """Notes that a hook failed, and when to run it again: what it precedes waits, what was done stays done.
+
+    Args:
+        next_try: returns that moment for a number of failures in a row.
+    """
+    if action.owed is not None:
+        failures = action.owed.failures + 1
+        again = replace(action.owed, failures=failures, not_before=next_try(failures), note=why)
+        owed = tuple(again if each == action.owed else each for each in state.owed)
+        return replace(state, owed=_without(state, action.owed) if is_given_up(action, now) else owed, claim=None)
+    if action.entry is not None:
+        failures = action.entry.failures + 1
+        later = {"failures": failures, "not_before": next_try(failures), "note": why, "held_by": action.call.hook}
+        held = replace(action.entry, **later)  # type: ignore[arg-type]
+        return replace(state, ledger=swap(state.ledger, action.entry, held), claim=None)
+    return after_failure(state, why, next_try(state.failures + 1))
+
+
+def is_given_up(action: RunHook, now: datetime) -> bool:
+    """True if a hook that follows something has failed for so long that it is not run again."""
+    return action.owed is not None and now - action.owed.since >= GIVEN_UP_AFTER
+
+
+def _left_of_retirement(policy: Policy, entry: LedgerEntry) -> tuple[str, ...]:
+    if not _is_retired_by_end(entry):
+        return ()
+    return tuple(name for name in policy.hooks.before_retirement if name not in entry.hooked)
+
+
+def _is_retired_by_end(entry: LedgerEntry) -> bool:
+    """True if the end of an entry ends a credential that is accepted: no old password, no trace of a lost call."""
+    return entry.ending is not Ending.FORGET and entry.credential.id is not None and not entry.cut_off
+
+
+def _of_rotation(hook: str, moment: HookMoment, attempt: Attempt) -> HookCall:
+    key, staged = f"{attempt.id}.{moment.value}", attempt.staged
+    purpose, leaked = attempt.purpose.value, attempt.compromised
+    return HookCall(hook, moment, key, staged.account, staged.username, staged.id, purpose, leaked, attempt.origin)
+
+
+def _of_retirement(hook: str, moment: HookMoment, entry: LedgerEntry) -> HookCall:
+    one, origin = entry.credential, entry.origin or Origin(SCHEDULED_BY, "")
+    # An id is the provider's, of any form, and a standing credential is replaced again and again.
+    named = hashlib.sha256(f"{one.account}/{one.id}/{entry.replaced_at.isoformat()}".encode()).hexdigest()[:16]
+    key = f"{named}.{moment.value}"
+    return HookCall(hook, moment, key, one.account, one.username, one.id, "retire", entry.compromised, origin)
+
+
+def _without(state: TargetState, done: OwedHook) -> tuple[OwedHook, ...]:
+    return tuple(each for each in state.owed if each != done)
