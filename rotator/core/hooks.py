@@ -5,6 +5,7 @@ records what was done. So nothing is begun without the one, or ends without the 
 run whose answer was lost is repeated with the same key.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -155,8 +156,10 @@ def _of_rotation(hook: str, moment: HookMoment, attempt: Attempt) -> HookCall:
 
 
 def _of_retirement(hook: str, moment: HookMoment, entry: LedgerEntry) -> HookCall:
-    one, origin = entry.credential, entry.origin or Origin(SCHEDULED_BY, "", attempt=entry.credential.attempt or "")
-    key = f"{origin.attempt}.{moment.value}.{entry.replaced_at:%Y%m%dT%H%M%SZ}"
+    one, origin = entry.credential, entry.origin or Origin(SCHEDULED_BY, "")
+    # An id is the provider's, of any form, and a standing credential is replaced again and again.
+    named = hashlib.sha256(f"{one.account}/{one.id}/{entry.replaced_at.isoformat()}".encode()).hexdigest()[:16]
+    key = f"{named}.{moment.value}"
     return HookCall(hook, moment, key, one.account, one.username, one.id, "retire", entry.compromised, origin)
 
 

@@ -126,9 +126,11 @@ class StatusWords:
         return remarks
 
     def _still_run(self, hook: Json) -> str:
+        when_run = hook["moment"].replace("_", " ")
+        if not hook["failures"]:
+            return f"{when_run}: the hook {hook['hook']} has not run yet"
         again = f", again {self._at(hook['next'])}" if hook["next"] else ""
-        what = hook["note"] or f"the hook {hook['hook']} has not run yet"
-        return f"{hook['moment'].replace('_', ' ')}: {what} ({_failures(hook)}{again})"
+        return f"{when_run}: {hook['note']} ({_failures(hook)}{again})"
 
     def _verified(self, last: Json) -> str:
         at, following = datetime.fromisoformat(last["at"]), last["next"]
