@@ -18,6 +18,7 @@ from rotator.ports import StoreError
 from rotator.settings.import_plan import ImportRow
 
 _MOST_REFUSED = 5
+_STOPPED = "stopped: the same command goes on"
 _TOO_MANY = f"{_MOST_REFUSED} passwords in a row were refused: correct the source, and run the import again"
 
 
@@ -63,6 +64,8 @@ def adopt_rows(
             refused.learn(was_refused=True)
             return AdoptedRow(name, AdoptionResult.FAILED, str(error))
         except (AdoptionImpossible, CommandError, StoreError) as error:
+            if context.stop.is_set():
+                return AdoptedRow(name, AdoptionResult.LEFT, _STOPPED)
             return AdoptedRow(name, AdoptionResult.FAILED, str(error).removeprefix(f"{name}: "))
         else:
             if done.result is AdoptionResult.ADOPTED:
@@ -106,7 +109,7 @@ class _RefusedInARow:
 def _adopted(context: CommandContext, row: ImportRow, why: Why, *, rotate: bool) -> AdoptedRow:
     engine, name = context.components.engine, row.name
     if context.stop.is_set():
-        return AdoptedRow(name, AdoptionResult.LEFT, "stopped before; run the import again")
+        return AdoptedRow(name, AdoptionResult.LEFT, _STOPPED)
     target = context.components.by_name[name]
     if engine.facts(target).state.published is not None:
         return AdoptedRow(name, AdoptionResult.BEFORE)
@@ -120,5 +123,7 @@ def _after_request(adopted: AdoptedRow, failed: dict[str, str]) -> AdoptedRow:
     if adopted.result is not AdoptionResult.ADOPTED:
         return adopted
     if adopted.name in failed:
-        return AdoptedRow(adopted.name, AdoptionResult.FAILED, f"adopted, but: {failed[adopted.name]}")
+        return AdoptedRow(
+            adopted.name, AdoptionResult.FAILED, f"adopted, but: {failed[adopted.name]}: rotator rotate {adopted.name}"
+        )
     return AdoptedRow(adopted.name, AdoptionResult.REQUESTED)

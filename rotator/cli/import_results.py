@@ -44,16 +44,17 @@ def _why(row: ImportRow) -> str:
 
 
 def print_adopted(adopted: Sequence[AdoptedRow]) -> None:
-    """Prints what was not taken up, and a sum."""
-    bad = [each for each in adopted if each.result in (AdoptionResult.FAILED, AdoptionResult.LEFT)]
-    if bad:
-        lines = table("Target", "Result", "Why")
-        for each in bad:
-            lines.add_row(safe(each.name), each.result, cell(each.message))
+    """Prints what failed, a sum, and why the rest was not tried."""
+    failed = [each for each in adopted if each.result is AdoptionResult.FAILED]
+    if failed:
+        lines = table("Target", "Not taken up because")
+        for each in failed[:_MOST_CONFLICTS]:
+            lines.add_row(safe(each.name), cell(each.message))
         print_table(lines)
         print_lines("")
     numbers = Counter(each.result for each in adopted)
     print_lines(", ".join(f"{number:,} {result}" for result, number in numbers.items()))
+    print_lines(*sorted({each.message for each in adopted if each.result is AdoptionResult.LEFT}))
 
 
 def import_document(

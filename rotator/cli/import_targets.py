@@ -192,9 +192,9 @@ class _Import:
         try:
             settings, wrong = check_new_targets(self._config, os.environ, draft, names)
         except ConfigError as error:
-            if any(problem.file == str(self.to) for problem in error.problems):
+            if any(Path(problem.file).resolve() == self.to.resolve() for problem in error.problems):
                 remedy = "name a file of its own with --to"
-                raise CommandError(f"targets cannot be added to {self.to}: {error}; {remedy}") from None
+                raise CommandError(f"targets cannot be added to {self.to}; {remedy}:\n{error}") from None
             raise
         if not names <= {target.name for target in settings.targets}:
             raise CommandError(f"{self._config} does not include {self.to}: add it to include:", Exit.USAGE)

@@ -22,6 +22,7 @@ from rotator.observe.time_words import counted
 from rotator.ports import StoreDenied
 
 _MOST_NAMED = 5
+_MOST_ROWS = 500  # of an account
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) 
         reconciler = reconciler_of(context, context.components.targets)
         found = _compared(context, reconciler, options)
         if output is Output.TABLE:
-            _print(found, options)
+            print_found(found, options)
         retired = (
             retire_orphans(context, found, options.why, options.audit, confirmed=options.yes) if options.repairs else []
         )
@@ -103,14 +104,17 @@ def reconciler_of(context: CommandContext, targets: Sequence[Target]) -> Reconci
     )
 
 
-def _print(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> None:
+def print_found(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> None:
+    """Prints the sum and a table for each account, and what is not certain."""
     for account in found:
         print_lines(_sum(account))
         for line in _doubts(account):
             say(line)
         shown = account.result.of(*options.kinds)
         if shown:
-            print_table(_table(shown))
+            print_table(_table(shown[:_MOST_ROWS]))
+        if len(shown) > _MOST_ROWS:
+            say(f"{len(shown) - _MOST_ROWS} more: --only chooses, and --output json has all")
 
 
 def _table(shown: Sequence[Discrepancy]) -> Table:
@@ -136,7 +140,8 @@ def _sum(account: ReconciledAccount) -> str:
     listed = f"{counted(account.result.listed, 'credential')} listed"
     if account.problem:
         listed = f"at least {listed}" if account.result.listed else "not listed"
-    return f"{', '.join(account.accounts)}: {listed}; {', '.join(kinds) or 'everything fits'}"
+    nothing = "no finding" if account.problem or account.unread else "everything fits"
+    return f"{', '.join(account.accounts)}: {listed}; {', '.join(kinds) or nothing}"
 
 
 def _doubts(account: ReconciledAccount) -> Iterator[str]:

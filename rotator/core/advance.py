@@ -29,7 +29,7 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
 
 def with_periods(state: TargetState, policy: Policy) -> TargetState:
     """Keeps what a target that is removed later leaves its credentials."""
-    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine)
+    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine, usage=policy.usage)
 
 
 def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:

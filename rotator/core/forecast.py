@@ -280,8 +280,9 @@ class _PaperRun:
             self._move(moves.after_move(state, facts.target, now))
         elif isinstance(action, do.Republish):
             self._step(f"publish it at {action.former.path} as well", "devices still read there")
+            document = facts.document_at(action.former.path)
             self._document(action.former.path, action.credential)
-            self._move(moves.after_republishing(state, action.former))
+            self._move(moves.after_republishing(moves.with_overlap_for_readers(state, document, now), action.former))
         else:
             path = action.former.path
             self._step(f"leave {path}" if action.leaves_it else f"withdraw {path}", "the target has left this path")

@@ -1,14 +1,13 @@
 """What holds the changes of a target now: the pauses that concern it, and the blackouts of its policy. Pure."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rotator.core.blackouts import Extent
+from rotator.core.blackouts import Blackout, Extent
 from rotator.core.clocks import Clocks
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Attempt, Purpose, Request, Target
-from rotator.core.pauses import Pauses
+from rotator.core.pauses import Pause, Pauses
 
 _ASKED_AGAIN = timedelta(minutes=1)
 _PASSES = "a rotation passes with rotator rotate {name} --despite-pause"
@@ -72,30 +71,30 @@ def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
         for pause in pauses.entries
         if pause.lifted_at is not None and pause.lifted_at <= clocks.earliest and pause.scope.covers(target)
     ]
-    known = [*_paused(target, pauses), *_blacked_out(target, clocks)]
+    paused = [pause for pause in pauses.entries if pause.lifted_at is None and pause.scope.covers(target)]
+    blackouts = [blackout for blackout in target.policy.blackouts if blackout.start <= clocks.latest]
+    in_force = [
+        *(_by_pause(target, pause) for pause in paused if clocks.earliest < pause.until),
+        *(_by_blackout(target, blackout) for blackout in blackouts if clocks.earliest < blackout.end),
+    ]
     if pauses.problem:
         until = clocks.latest + _ASKED_AGAIN
-        known.append(Freeze(HoldReason.PAUSED, until, pauses.problem, Extent.CHANGES))
-    in_force = [freeze for freeze in known if clocks.earliest < freeze.until]
-    ended = [freeze.until for freeze in known if freeze.until <= clocks.earliest]
+        in_force.append(Freeze(HoldReason.PAUSED, until, pauses.problem, Extent.CHANGES))
+    ended = [
+        until for until in (*(one.until for one in paused), *(one.end for one in blackouts)) if until <= clocks.earliest
+    ]
     in_force.sort(key=lambda freeze: freeze.until, reverse=True)
     return Freezes(tuple(in_force), max([*ended, *lifted], default=None))
 
 
-def _paused(target: Target, pauses: Pauses) -> Iterator[Freeze]:
-    for pause in pauses.entries:
-        if pause.lifted_at is None and pause.scope.covers(target):
-            scope = target.name if pause.scope.targets else pause.scope.arguments
-            yield Freeze(HoldReason.PAUSED, pause.until, pause.words, pause.extent, f"rotator resume {scope}")
+def _by_pause(target: Target, pause: Pause) -> Freeze:
+    scope = target.name if pause.scope.targets else pause.scope.arguments
+    return Freeze(HoldReason.PAUSED, pause.until, pause.words, pause.extent, f"rotator resume {scope}")
 
 
-def _blacked_out(target: Target, clocks: Clocks) -> Iterator[Freeze]:
-    for blackout in target.policy.blackouts:
-        if blackout.start <= clocks.latest:
-            words = (
-                f"blackout of policy {target.policy.name} until {blackout.end:%Y-%m-%d %H:%M} UTC: {blackout.reason}"
-            )
-            yield Freeze(HoldReason.BLACKOUT, blackout.end, words, blackout.extent)
+def _by_blackout(target: Target, blackout: Blackout) -> Freeze:
+    words = f"blackout of policy {target.policy.name} until {blackout.end:%Y-%m-%d %H:%M} UTC: {blackout.reason}"
+    return Freeze(HoldReason.BLACKOUT, blackout.end, words, blackout.extent)
 
 
 def passes(request: Request | Attempt) -> bool:

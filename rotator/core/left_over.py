@@ -49,7 +49,8 @@ def left_over(state: TargetState, age_limit: AgeLimit | None = None) -> Target |
         return None
     attempt = state.attempt
     strategy = attempt.strategy if attempt is not None else Strategy.REPLACE
-    policy = Policy("removed", _NEVER, None, state.overlap, state.quarantine, PasswordRules(), age_limit=age_limit)
+    kept = (state.overlap, state.quarantine, PasswordRules())
+    policy = Policy("removed", _NEVER, None, *kept, usage=state.usage, age_limit=age_limit)
     names = _standing(attempt) if strategy is Strategy.ALTERNATING and attempt is not None else ()
     return Target(state.target, _account(state), strategy, names, state.path, policy, removed=True)
 

@@ -50,17 +50,21 @@ class LogIns:
         """Learns that a change was accepted so many seconds after it was made, and refused before that."""
         return replace(self, settles=seconds, learned_at=at)
 
+    def may_rest(self) -> bool:
+        """True if the next log-in may have to wait. With time it only becomes less."""
+        return self.wrong > BURST - 1
+
+    def may_settle(self) -> bool:
+        """True if a change may not be accepted at once. With time it only becomes less."""
+        return self.settles >= _SHORTEST
+
     def rest(self, at: float) -> timedelta:
         """Returns how long the next log-in should wait: zero unless too many were wrong."""
-        if self.wrong <= BURST - 1:  # as nearly always; it only becomes less
-            return timedelta()
         too_many = self._still_wrong(at) - (BURST - 1)
         return too_many * ANOTHER_AFTER if too_many > 0 else timedelta()
 
     def settles_in(self, at: float) -> timedelta:
         """Returns how long after a change the first log-in is likely to be right. That is forgotten in hours."""
-        if self.settles < _SHORTEST:  # as nearly always; it only becomes less
-            return timedelta()
         seconds = self._settles(at)
         return timedelta(seconds=seconds) if seconds >= _SHORTEST else timedelta()
 

@@ -419,7 +419,8 @@ class TargetState:
     path: str = ""  # of the consumer document that was written last, or will be first
     former_paths: tuple[FormerPath, ...] = ()
     overlap: timedelta = timedelta(days=1)  # of the policy as of the last attempt: what a removed target left behind
-    quarantine: timedelta = timedelta(days=7)  # still gets both
+    quarantine: timedelta = timedelta(days=7)  # still gets both,
+    usage: UsageRules | None = None  # and its users are still asked about
     retired_at: datetime | None = None  # a person ended the target: nothing is published any more
     owed: tuple[OwedHook, ...] = ()  # hooks that have to run after something that was done
     renamed_from: str = ""  # the name before

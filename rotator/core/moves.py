@@ -101,9 +101,15 @@ def after_move(state: TargetState, target: Target, now: datetime) -> TargetState
 def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerDocument, now: datetime) -> TargetState:
     """Records that a path hands out nothing any more.
 
-    Whatever it handed out until now has been replaced for its devices only now: it gets its whole overlap from here.
     A document that a lost record had withdrawn already does not say what it handed out: that may be any of them.
     """
+
+    kept = tuple(each for each in state.former_paths if each.path != former.path)
+    return replace(with_overlap_for_readers(state, document, now), former_paths=kept, claim=None)
+
+
+def with_overlap_for_readers(state: TargetState, document: ConsumerDocument, now: datetime) -> TargetState:
+    """Gives what `document` hands out until now its whole overlap from here: devices learn only now of another one."""
 
     def was_handed_out(entry: LedgerEntry) -> bool:
         return document.withdrawn or document.concerns(entry.credential)
@@ -111,8 +117,7 @@ def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerD
     ledger = tuple(
         _from_now(entry, now) if was_handed_out(entry) and not _ends_at_once(entry) else entry for entry in state.ledger
     )
-    kept = tuple(each for each in state.former_paths if each.path != former.path)
-    return replace(state, former_paths=kept, ledger=ledger, claim=None)
+    return replace(state, ledger=ledger)
 
 
 def _ends_at_once(entry: LedgerEntry) -> bool:

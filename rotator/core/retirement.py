@@ -36,7 +36,8 @@ def retire(facts: Facts) -> Decision | None:
         if entry.ending is not Ending.FORGET and has_other_identity(facts, entry.credential):
             changed = changed or identity_hold(facts, entry.credential)
             continue
-        action = _retirement(facts, entry) if _is_reachable(facts, entry) else None
+        harmless = entry.stays_enabled and is_waiting(entry.not_before, facts.clocks.vault)
+        action = _retirement(facts, entry) if _is_reachable(facts, entry) and not harmless else None
         if action is None:
             hold = clocks_hold(facts, entry.ends_at if entry.cut_off else entry.disable_at)
         else:

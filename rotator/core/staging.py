@@ -306,8 +306,8 @@ def _to_be_created(facts: Facts, wanted: Credential) -> Credential | LookUp | Dr
     if not matches:
         return LookUp(made) if matches is None else made
     ours = (facts.state.standby, *(entry.credential for entry in facts.state.ledger))
-    if any(one is not None and is_same_credential(one, matches[0]) for one in ours):
-        return _without_password(matches[0])
+    if any(one is not None and (one.account, one.username) == (made.account, made.username) for one in ours):
+        return _without_password(matches[0])  # even if somebody has deleted it and created it again
     message = (
         f"{made.account} has {made.username!r}, and no {wanted.username!r}: configure it in the letters used there"
     )

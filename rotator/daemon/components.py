@@ -8,7 +8,7 @@ from datetime import timedelta
 from rotator.core.account_key import AccountKey
 from rotator.core.model import Capabilities, Target
 from rotator.core.waves import with_canaries
-from rotator.daemon.notification_sender import Sender
+from rotator.daemon.notification_sender import NotificationSender
 from rotator.engine import Engine, FormerNames, PauseBook, Presence, Waves
 from rotator.ports import Provider
 from rotator.providers.http.rate_limit import Pacer
@@ -54,7 +54,7 @@ class Components:
     presence: Presence
     waves: Waves
     pauses: PauseBook
-    senders: Mapping[str, Sender]  # by the name of the notification's route; none of a command
+    senders: Mapping[str, NotificationSender]  # by the name of the notification's route; none of a command
     connections: ExitStack
 
     def with_targets(self, new: Iterable[Target]) -> "Components":

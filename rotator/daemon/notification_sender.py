@@ -14,7 +14,7 @@ _STATUS = re.compile(r"\berror=(\d{3})\b")
 logging.getLogger("apprise").propagate = False  # its words may have a service's token in them
 
 
-class Sender(Protocol):
+class NotificationSender(Protocol):
     """Sends one message to a service."""
 
     def __call__(self, title: str, body: str, *, urgent: bool) -> str:

@@ -9,7 +9,7 @@ from rotator.core.model import Target
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
 from rotator.daemon.looks import Looks
-from rotator.daemon.notification_sender import Sender
+from rotator.daemon.notification_sender import NotificationSender
 from rotator.daemon.share import Share
 from rotator.daemon.snapshot import Snapshot
 from rotator.observe.notices import (
@@ -70,7 +70,7 @@ class NotificationWatch:
             if notice is not None:
                 self._send(name, components.senders[name], notice, seen)
 
-    def _send(self, name: str, send: Sender, notice: Notice, seen: Mapping[str, TargetSnapshot]) -> None:
+    def _send(self, name: str, send: NotificationSender, notice: Notice, seen: Mapping[str, TargetSnapshot]) -> None:
         redact = self._composition.redactor.clean
 
         def detail(one: Condition) -> str:

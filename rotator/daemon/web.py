@@ -133,6 +133,7 @@ class Web:
                 rate=str(components.settings.providers[name].rate_limit),
                 share=pacer.share(),
                 held_for=pacer.held_for(),
+                key=components.account_keys[name],
                 listing=listings.get(name, {}),
             )
 

@@ -69,13 +69,16 @@ class LogInLimits:
 
     def rest_until(self, now: datetime) -> Mapping[str, datetime]:
         """Returns the accounts at which too many log-ins were wrong, each with the time of the next one."""
-        return {account: now + rest for account, rest in self._each(LogIns.rest) if rest > timedelta()}
+        return {account: now + rest for account, rest in self._each(LogIns.may_rest, LogIns.rest) if rest > timedelta()}
 
     def settle_in(self) -> Mapping[str, timedelta]:
         """Returns how long after a change a log-in is likely to be right, for the accounts that were seen to lag."""
-        return {account: lag for account, lag in self._each(LogIns.settles_in) if lag > timedelta()}
+        return {account: lag for account, lag in self._each(LogIns.may_settle, LogIns.settles_in) if lag > timedelta()}
 
-    def _each(self, ask: Callable[[LogIns, float], timedelta]) -> list[tuple[str, timedelta]]:
-        at = self._clock.monotonic()
+    def _each(
+        self, concerned: Callable[[LogIns], bool], ask: Callable[[LogIns, float], timedelta]
+    ) -> list[tuple[str, timedelta]]:
         with self._lock:
-            return [(account, ask(known, at)) for account, known in self._known.items()]
+            some = [(account, known) for account, known in self._known.items() if concerned(known)]
+        at = self._clock.monotonic() if some else 0.0  # as nearly always there is none, and every look asks
+        return [(account, ask(known, at)) for account, known in some]

@@ -1,5 +1,7 @@
 """The effects on the consumer documents of a target that changes its path, or is retired."""
 
+from dataclasses import replace
+
 from rotator.core import actions as do
 from rotator.core import advance, moves
 from rotator.core.audit_words import AuditOutcome, AuditVerb
@@ -33,10 +35,15 @@ def move(caller: ProviderCaller, session: Session) -> None:
 def republish(caller: ProviderCaller, session: Session, action: do.Republish) -> None:
     """Writes what is published at a path that the target leaves."""
     former, credential = action.former, action.credential
+    document, ledger = session.document_at(former.path), session.state.ledger
+    kept = moves.with_overlap_for_readers(session.state, document, session.clocks().latest)
+    if kept != session.state:
+        session.write(kept)  # before the document changes: afterwards nothing says what it handed out
     caller.intend(AuditVerb.PUBLISH, session.target, credential, path=former.path)
     try:
         session.publish_as_well(former.path, credential)
     except StoreDenied as error:
+        session.note(replace(session.state, ledger=ledger))  # it is handed out as before
         _postpone(caller, session, AuditVerb.PUBLISH, former, error)
         return
     session.write(moves.after_republishing(session.state, former))

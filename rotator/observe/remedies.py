@@ -10,120 +10,86 @@ from dataclasses import dataclass
 from rotator.core.holding import HoldEnd, HoldReason
 from rotator.core.model import Target
 from rotator.observe.needs import Need
+from rotator.observe.notices import TOPICS, URGENT
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What a word means, and the commands that find out more or end it: the likeliest first."""
+    """What a need means, what somebody does about it, and the commands that find out more or end it."""
 
-    word: str
+    need: str
     means: str
-    commands: tuple[str, ...] = ()
-    urgent: bool = False  # devices may be refused, or a limit is broken
+    advice: str
+    commands: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """Both in sentences."""
+        return f"{self.means[0].upper()}{self.means[1:]}. {self.advice}".rstrip()
+
+    @property
+    def is_urgent(self) -> bool:
+        """True if it cannot wait: devices may be refused, or a limit is broken."""
+        return self.need in URGENT
 
 
-_VERIFY, _PLAN = "rotator verify {name}", "rotator plan {name}"
-_ROTATE = 'rotator rotate {name} --reason "overdue"'
-_DESPITE = 'rotator rotate {name} --despite-pause --reason "urgent"'
-_ABANDON = "rotator abandon {name}"
-_ADOPT = "rotator adopt {name}"
-_CHECK = "rotator check-provider {account} --write"
+_VERIFY, _PLAN, _REPORT = "rotator verify {name}", "rotator plan {name}", "rotator report {name}"
+_ROTATE = "rotator rotate {name}"
+_OVERDUE, _OVER_AGE = f'{_ROTATE} --reason "overdue"', f'{_ROTATE} --reason "age limit"'
+_DESPITE = f'{_ROTATE} --despite-pause --reason "urgent"'
+_ABANDON, _ADOPT = "rotator abandon {name}", "rotator adopt {name}"
+_ASK, _CHECK = "rotator check-provider {account}", "rotator check-provider {account} --write"
 
-_OF_NEEDS: Mapping[str, Remedy] = {
-    each.word: each
-    for each in (
-        Remedy(
-            Need.DEVICES_OUT,
-            "Devices may be refused: a password was set in place, and is not proved or not published.",
-            (_VERIFY, "rotator rotate {name}"),
-            urgent=True,
-        ),
-        Remedy(
-            Need.REFUSED, "The provider refuses what is published.", (_VERIFY, "rotator rotate {name}"), urgent=True
-        ),
-        Remedy(
-            Need.OVER_AGE_LIMIT,
-            "A password is accepted that is older than the limit.",
-            ("rotator report {name}", 'rotator rotate {name} --reason "age limit"'),
-            urgent=True,
-        ),
-        Remedy(
-            Need.STILL_ACCEPTED,
-            "What was ended still lets somebody in. It is tried again, and ended by other means where there are any.",
-            urgent=True,
-        ),
-        Remedy(
-            Need.KEEPS_FAILING,
-            "Three failures in a row. Mend the cause; then this tries at once.",
-            ("rotator rotate {name}", _ABANDON),
-        ),
-        Remedy(
-            Need.STAYS_OPEN,
-            "A rotation began more than an hour ago. If it cannot end by itself, give it up.",
-            (_ABANDON,),
-        ),
-        Remedy(Need.OVERDUE, "The password is older than its policy allows.", (_PLAN, _ROTATE)),
-        Remedy(
-            Need.AGE_LIMIT_NEAR,
-            "An accepted password reaches its limit soon.",
-            ("rotator report {name}", 'rotator rotate {name} --reason "age limit"'),
-        ),
-        Remedy(Need.FIRST_LATE, "A first rotation has been due for a day.", (_PLAN,)),
-        Remedy(
-            Need.PAUSED_LONG,
-            "A rotation has been due for a week, and a pause or a blackout holds it.",
-            (_DESPITE,),
-        ),
-        Remedy(
-            Need.RETIREMENT_OVERDUE,
-            "What was replaced should have been retired by now. Its page says what is in the way.",
-        ),
-        Remedy(
-            Need.IN_USE,
-            "Devices use a replaced credential past its overlap, or nobody can say. Find the device.",
-            ("rotator rotate {name} --compromised",),
-        ),
-        Remedy(
-            Need.HOOK_FAILS,
-            "What a hook was to tell is not known there. It is run again for a week: mend what it calls.",
-        ),
-        Remedy(Need.UNVERIFIED, "Nobody could be asked for long whether the password is accepted.", (_VERIFY,)),
-        Remedy(Need.NOT_LOOKED_AT, "Nobody has read its state for long: is Vault reachable?"),
-        Remedy(Need.IN_THE_FUTURE, "Stored times lie in the future: a clock was wrong."),
-    )
+_OF_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    Need.DEVICES_OUT: ("Does the provider's API answer?", (_VERIFY, _ROTATE)),
+    Need.REFUSED: ("", (_VERIFY, _ROTATE)),
+    Need.OVER_AGE_LIMIT: ("", (_REPORT, _OVER_AGE)),
+    Need.STILL_ACCEPTED: ("It is tried again, and ended by other means where there are any.", ()),
+    Need.KEEPS_FAILING: ("Mend the cause; then the first command tries at once.", (_ROTATE, _ABANDON)),
+    Need.STAYS_OPEN: ("If it cannot end by itself, give it up.", (_ABANDON,)),
+    Need.RETIREMENT_OVERDUE: ("The target's page says what is in the way.", ()),
+    Need.IN_USE: ("Find the device: it has not read Vault, or not logged in again.", ()),
+    Need.HOOK_FAILS: ("It is run again for a week: mend what it calls.", ()),
+    Need.AGE_LIMIT_NEAR: ("", (_REPORT, _OVER_AGE)),
+    Need.OVERDUE: ("", (_PLAN, _OVERDUE)),
+    Need.FIRST_LATE: ("", (_PLAN,)),
+    Need.PAUSED_LONG: ("", (_DESPITE,)),
+    Need.UNVERIFIED: ("", (_VERIFY,)),
+    Need.NOT_LOOKED_AT: ("Can Vault be read?", ()),
+    Need.IN_THE_FUTURE: ("A clock was wrong.", ()),
 }
+# None cuts anybody off: what does so is in the documentation, with what to think of before.
 _OF_HOLDS: Mapping[HoldReason, tuple[str, ...]] = {
     HoldReason.DOCUMENT_DELETED: (_ADOPT,),
     HoldReason.ACCOUNT_MISSING: (_ABANDON,),
     HoldReason.ACCOUNT_CHANGED: (_ADOPT,),
-    HoldReason.CIRCUIT_OPEN: (_CHECK,),
+    HoldReason.CIRCUIT_OPEN: (_ASK,),
+    HoldReason.NOT_RETIRED: (_ASK,),
     HoldReason.UNPROVED: (_VERIFY,),
     HoldReason.STRATEGY_DISPROVED: (_CHECK,),
     HoldReason.STRATEGY_UNPROVED: (_CHECK,),
     HoldReason.LEFT_ALONE: (_VERIFY,),
-    HoldReason.BACKING_OFF: ("rotator rotate {name}",),
-    HoldReason.FOREIGN_DOCUMENT: (_ADOPT, "rotator rotate {name} --take-over"),
-    HoldReason.PUBLISHED_REFUSED: (_VERIFY, "rotator rotate {name}"),
+    HoldReason.BACKING_OFF: (_ROTATE,),
+    HoldReason.FOREIGN_DOCUMENT: (_ADOPT, f"{_ROTATE} --take-over"),
+    HoldReason.PUBLISHED_REFUSED: (_VERIFY, _ROTATE),
     HoldReason.UNVERIFIED: (_VERIFY,),
-    HoldReason.HOOK_FAILED: ("rotator rotate {name}", "rotator abandon {name}"),
-    HoldReason.KEPT_IN_USE: ("rotator rotate {name} --compromised",),
+    HoldReason.HOOK_FAILED: (_ROTATE, _ABANDON),
     HoldReason.PAUSED: (_DESPITE,),
     HoldReason.BLACKOUT: (_DESPITE,),
-    HoldReason.OUTSIDE_WINDOW: ("rotator rotate {name}",),
-    HoldReason.RETIRED: ("rotator rotate {name}",),
+    HoldReason.OUTSIDE_WINDOW: (_ROTATE,),
 }
-BY_URGENCY = tuple(_OF_NEEDS)
-"""The needs, those that cannot wait first."""
-URGENT = frozenset(word for word, remedy in _OF_NEEDS.items() if remedy.urgent)
-"""Those."""
+BY_URGENCY = tuple(topic for topic in TOPICS if topic in _OF_NEEDS)
+"""The needs, the most urgent first."""
 
 
 def remedies(words: Collection[str], target: Target) -> Iterator[Remedy]:
-    """Yields what is to be done about a target of which `words` are true; what cannot wait first."""
-    for need, remedy in _OF_NEEDS.items():
+    """Yields what is to be done about a target of which `words` are true; the most urgent first."""
+    for need in BY_URGENCY:
         if need in words:
-            commands = ("rotator retire {name}",) if target.removed else remedy.commands
-            yield Remedy(need, remedy.means, _filled(commands, target), remedy.urgent)
+            advice, commands = _OF_NEEDS[need]
+            if target.removed:
+                advice, commands = "Its target was removed.", ("rotator retire {name}",)
+            yield Remedy(need, TOPICS[need], advice, _filled(commands, target))
 
 
 def commands_of_hold(reason: HoldReason, target: Target) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def field_texts(section: type) -> dict[str, str]:
 
 def _texts(section: type) -> dict[str, str]:
     """Returns the text below each field that the class itself declares."""
-    if not section.__module__.startswith("rotator."):
+    if section.__module__.partition(".")[0] in ("builtins", "pydantic"):
         return {}
     (declaration,) = ast.parse(inspect.getsource(section)).body
     assert isinstance(declaration, ast.ClassDef)  # noqa: S101 - the source of a class

@@ -8,6 +8,7 @@ from engine_harness import ALTERNATING, DAY, POLICY, REPLACE, EngineHarness
 
 from rotator.core import retirement, usage
 from rotator.core.usage_rules import UsageRules
+from rotator.ports import StoreUnavailable
 from rotator.testing import GENERATED, SHOWING, FakeFault
 
 MINUTE = timedelta(minutes=1)
@@ -88,6 +89,29 @@ def test_no_answer_of_the_provider_cuts_a_device_off(setup, fault):
             device.world.settle(device.world.engine(), 2 * DAY)
             assert not device.world.provider.accepts(device.old.username, device.old.password)
             assert device.world.published_works
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+@pytest.mark.parametrize("setup", SETUPS)
+def test_no_write_to_vault_that_is_lost_cuts_a_device_off(setup, carried_out):
+    number = 0
+    while True:
+        number += 1
+        device, writes = SlowDevice(setup), []
+
+        def lose_one(label: str, device=device, writes=writes, number=number) -> None:
+            device(label)
+            writes += [label] if label == "before write state" else []
+            if label == "before write state" and len(writes) == number:
+                lost = device.world.store.losing if carried_out else device.world.store.failing
+                lost.append(StoreUnavailable("the answer was lost"))
+
+        device.world.cut_at(0, lose_one)
+        device.run()
+        device.ends_well()
+        if len(writes) < number:
+            break
+    assert number > 3, "the run has hardly any writes"
 
 
 def unknown_counts_as_no(patch) -> None:

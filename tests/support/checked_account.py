@@ -25,6 +25,8 @@ class CheckedAccount:
         self.targets = targets
         self.office = self.provider.add("office", "the-password-of-office")
         self.learnt: list[str] = []
+        self.names: tuple[str, ...] = ()  # of the account in the configuration, besides `fake`
+        self.users: Sequence[Target] | None = None  # None: the targets
         self.processes = 0
 
     def check(self) -> AccountCheck:
@@ -41,6 +43,8 @@ class CheckedAccount:
             audit=self.audit,
             holder=f"process-{self.processes}",
             version="1.2.3",
+            users=lambda: self.targets if self.users is None else self.users,
+            names=self.names,
             learn=lambda secret: self.learnt.append(secret.reveal()) if secret is not None else None,
         )
 

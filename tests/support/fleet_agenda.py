@@ -10,7 +10,7 @@ from itertools import count
 from engine_harness import DAY
 
 _FRUITLESS = 12  # looks in a row that change nothing, after which the next ones are spaced out
-_WIDEST, _WIDEST_OF_THE_SAME = timedelta(hours=6), DAY  # between looks that change nothing, and that find the same
+_WIDEST, _WIDEST_AT_LAST = timedelta(hours=6), DAY  # between looks that change nothing, and after twice as many
 _AT_ONCE = timedelta(seconds=0.2)
 
 
@@ -34,7 +34,6 @@ class Agenda:
         self._acts: dict[int, Callable[[], object]] = {}
         self._planned: dict[tuple[int, str], tuple[datetime, bool]] = {}  # whether it begins with what is in memory
         self._fruitless: dict[tuple[int, str], int] = defaultdict(int)
-        self._found: dict[tuple[int, str], tuple[object, int]] = {}  # what looks in a row have found, and how many
 
     def plan(
         self, number: int, name: str, at: datetime, *, only_earlier: bool = False, from_memory: bool = False
@@ -70,14 +69,11 @@ class Agenda:
                 return Due(at, number, name, planned[1])
         return None
 
-    def pause_after(self, number: int, name: str, found: object, *, fruitful: bool) -> timedelta:
-        """Returns the least time until the next look after one that found this: looks in vain are spaced out."""
+    def pause_after(self, number: int, name: str, *, fruitful: bool) -> timedelta:
+        """Returns the least time until the next look: those in vain are spaced out."""
         key = number, name
         self._fruitless[key] = 0 if fruitful else self._fruitless[key] + 1
-        before, times = self._found.get(key, (None, 0))
-        same = times + 1 if found == before else 1
-        self._found[key] = found, same
         spaced = self._fruitless[key] - _FRUITLESS
         if spaced <= 0:
             return _AT_ONCE
-        return min(timedelta(hours=2.0 ** min(spaced, 5)), _WIDEST_OF_THE_SAME if same > _FRUITLESS else _WIDEST)
+        return min(timedelta(hours=2.0 ** min(spaced, 5)), _WIDEST if spaced <= _FRUITLESS else _WIDEST_AT_LAST)

@@ -10,6 +10,7 @@ from fleet_world import FleetWorld
 from simulated_accounts import STANDING
 
 from rotator.core.audit_words import AuditVerb
+from rotator.core.left_over import is_empty
 from rotator.core.model import Strategy, Target
 from rotator.core.origin import Origin
 from rotator.core.removal import after_retirement
@@ -71,6 +72,9 @@ def path_moved(world: FleetWorld, name: str, rng: Random) -> str | None:
     if path == world.targets[name].path:
         return None
     watched = world.judge.targets[name]
+    before = world.store.states.get(watched.names[-2]) if len(watched.names) > 1 else None
+    if before is not None and not is_empty(before.state):
+        return None  # it was renamed only in the configuration: with another path as well nobody can tell whose it is
     if watched.refused_since is not None and not watched.refused_by_us:
         # Not promised (docs/guarantees.md): somebody rolled the document back to a credential that is gone, and moves
         # the path while the alert says so. At the old path it is like the document of another target that reads there

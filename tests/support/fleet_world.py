@@ -244,9 +244,8 @@ class FleetWorld:
         wrong = process.clock.offset or self.store.ahead
         sweep = now + (_SWEEP_WITH_WRONG_CLOCKS if wrong else SWEEP) * (0.75 + 0.5 * self.luck.random())
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
-        found = look.outcome, look.hold and look.hold.reason
         fruitful = is_applied or bool(_FRUITS & set(look.steps))
-        pause = self.agenda.pause_after(number, name, found, fruitful=fruitful)
+        pause = self.agenda.pause_after(number, name, fruitful=fruitful)
         open_state = look.state if look.state is not None and (look.state.attempt or look.state.request) else None
         decides_the_same = from_memory and not look.steps and look.next_look is not None  # until then
         if open_state is not None and not decides_the_same:

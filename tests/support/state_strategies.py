@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from rotator.core import model
 from rotator.core.secret import Secret
+from rotator.core.usage_rules import AfterExtension, UsageRules
 
 texts = st.text(max_size=20)
 zones = st.sampled_from([UTC, timezone(timedelta(hours=-11)), timezone(timedelta(hours=5, minutes=45))])
@@ -38,6 +39,7 @@ attempts = st.builds(
     compromised=st.booleans(),
     take_over=st.booleans(),
     despite_pause=st.booleans(),
+    repairs=st.booleans(),
     uncertain=st.booleans(),
     proved_at=st.none() | times,
     unasked_since=st.none() | times,
@@ -56,7 +58,16 @@ entries = st.builds(
     not_before=st.none() | times,
     note=texts,
 )
-requests = st.builds(model.Request, requested_by=texts, reason=texts, at=times, compromised=st.booleans())
+requests = st.builds(
+    model.Request, requested_by=texts, reason=texts, at=times, compromised=st.booleans(), repairs=st.booleans()
+)
+usages = st.builds(
+    UsageRules,
+    sources=st.lists(texts, max_size=2).map(tuple),
+    every=lengths,
+    extend_at_most=lengths,
+    then=st.sampled_from(AfterExtension),
+)
 claims = st.builds(model.Claim, holder=texts, until=times)
 totals = st.builds(
     model.Counts, succeeded=counts, failed=counts, seconds=st.floats(0, 1e12, allow_nan=False, allow_infinity=False)
@@ -68,6 +79,7 @@ states = st.builds(
     standby=st.none() | credentials,
     attempt=st.none() | attempts,
     ledger=st.lists(entries, max_size=3).map(tuple),
+    usage=st.none() | usages,
     last_rotation=st.none() | times,
     next_rotation=st.none() | times,
     failures=counts,

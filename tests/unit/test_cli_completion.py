@@ -3,25 +3,37 @@
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from rotator.cli import main
+
 MINIMAL = Path(__file__).parents[2] / "config" / "minimal.yaml"
+
+
+def asked(words: str, **environ: str) -> dict[str, str]:
+    position = str(len(words.split()) - 1)
+    return {"COMP_WORDS": words, "COMP_CWORD": position, "_ROTATOR_COMPLETE": "complete_bash", **environ}
 
 
 def completed(words: str, **environ: str) -> list[str]:
     """Returns what a shell offers for the last of these words."""
-    asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1), "_ROTATOR_COMPLETE": "complete_bash"}
-    command = [sys.executable, "-c", "from rotator.cli.app import main; main()"]
-    environ = {**os.environ, **asked, **environ}
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        for name, value in asked(words, **environ).items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit):
+            main()
+    assert not err.getvalue()
+    return out.getvalue().split()
+
+
+def test_commands_are_completed_by_a_process_as_in_a_shell():
+    command, environ = [sys.executable, "-m", "rotator"], {**os.environ, **asked("rotator ver")}
     done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
-    assert not done.stderr
-    return done.stdout.split()
-
-
-def test_commands_are_completed():
-    assert completed("rotator ver") == ["verify", "verify-report", "verify-audit"]
+    assert (done.stdout.split(), done.stderr) == (["verify", "verify-report", "verify-audit"], "")
 
 
 @pytest.mark.parametrize("command", ["rotate", "undo", "retire"])

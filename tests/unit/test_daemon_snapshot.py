@@ -8,7 +8,7 @@ from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import TargetState
 from rotator.observe.target_words import BLOCKED, state_word
 
-HAS_AN_ALERT_OF_ITS_OWN = {HoldReason.CIRCUIT_OPEN, HoldReason.PUBLISHED_REFUSED}
+HAS_AN_ALERT_OF_ITS_OWN = {HoldReason.CIRCUIT_OPEN, HoldReason.PUBLISHED_REFUSED, HoldReason.NOT_RETIRED}
 
 
 def test_whatever_does_not_end_by_itself_has_a_word_in_the_metrics_or_an_alert_of_its_own():

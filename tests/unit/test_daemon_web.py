@@ -15,6 +15,7 @@ from page_reading import PageAsRead, check_page
 from shown_fleet import DAY, HOSTILE, HOUR, PASSWORD, TOKEN, ShownFleet, shown_fleet
 
 from rotator.cli.app import build
+from rotator.core.account_key import AccountKey
 from rotator.core.circuit import ProviderVerb
 from rotator.core.holding import Hold, HoldEnd, HoldReason
 from rotator.core.model import Purpose, Request, Target, TargetState
@@ -63,9 +64,9 @@ def test_every_page_of_a_fleet_in_every_state_is_well_made(fleet):
         (2, "held, consumer document changed by somebody else", "rotator adopt phone-0002"),
         (3, "NOT ACCEPTED", "rotator verify phone-0003"),
         (5, "paused by uid:1000", 'rotator rotate phone-0005 --despite-pause --reason "urgent"'),
-        (6, "A first rotation has been due for a day.", "rotator plan phone-0006"),
+        (6, "Never rotated, though it is due.", "rotator plan phone-0006"),
         (7, "STILL ACCEPTED", None),
-        (8, "still in use", "rotator rotate phone-0008 --compromised"),
+        (8, "still in use", "rotator report phone-0008"),
         (9, "none: it was retired", None),
     ],
 )
@@ -234,7 +235,7 @@ def test_a_pause_is_shown_with_the_command_that_ends_it(fleet, monkeypatch):
     assert "cannot be read" in read(fleet, "/").text
 
 
-def test_accounts_show_circuit_rights_pace_and_listing(fleet):
+def test_accounts_show_circuit_rights_pace_key_and_listing(fleet, monkeypatch):
     throttles, paces = fleet.components.engine.throttles, fleet.components.paces
     for _ in range(20):
         throttles._count_failure(("vobiz-lab", ProviderVerb.DELETE), 0.0)
@@ -242,18 +243,25 @@ def test_accounts_show_circuit_rights_pace_and_listing(fleet):
     paces["vobiz-lab"]._held_until = fleet.composition.clock.monotonic() + 90
     listed = SelectionFigures(fleet.now - HOUR, 7, ("gone-1",), (), 2)
     fleet.composition.selections.set("vobiz-lab", listed)
+    key = AccountKey(fleet.now - 80 * DAY, fleet.now + DAY + HOUR, 60 * DAY)
+    monkeypatch.setitem(fleet.components.account_keys, "vobiz-lab", key)
     page = read(fleet, "/accounts")
-    for said in ("open: the next call in ", "its key may not delete", "asked to wait 1 min", "read 1 h ago: 7 selected",
-                 "1 gone", "2 undecided", "300/m"):  # fmt: skip
+    assert "made 80 d ago" in [tag.text for tag in page.all("span") if tag.attributes.get("class") == "bad"]
+    of_the_key = ("expires in 1 d", "at most 60 d old", "age unknown", "its key may not delete")
+    of_the_pace = ("open: the next call in ", "asked to wait 1 min", "300/m")
+    for said in (*of_the_key, *of_the_pace, "read 1 h ago: 7 selected", "1 gone", "2 undecided"):
         assert said in page.text
 
 
 def test_every_need_has_a_remedy_and_every_hold_an_end():
     assert set(BY_URGENCY) == set(Need)
-    for reason in HoldReason:
-        assert end_of(reason)
-        if reason.end is HoldEnd.BY_SOMEBODY:
-            assert end_of(reason) == "what its message says ends it"
+    assert {end_of(reason) for reason in HoldReason if reason.end is HoldEnd.BY_SOMEBODY} == {
+        "what its message says ends it"
+    }
+
+
+def test_no_command_that_is_shown_cuts_devices_off():
+    assert not [command for command in commands() if "--compromised" in command or "--published" in command]
 
 
 def commands() -> set[str]:

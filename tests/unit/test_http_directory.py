@@ -131,6 +131,42 @@ def test_an_unreadable_entry_counts_where_it_may_be_meant():
     assert "id n3" in listing.find("nobody").note
 
 
+def passed(listing: Listing, read: Any = None, call: Call | None = None) -> tuple[Any, set[str]]:
+    call, taken = call or Call(), set()
+    reader = read or (lambda asked, page: listing.read(asked, page, call))
+    return listing.directory.each(str.upper, taken.add, reader, call), taken
+
+
+def test_everything_is_passed_once_it_is_certainly_all():
+    listing = Listing(names(45))
+    answer, taken = passed(listing, call=Call(2))
+    assert (answer.why, taken) == (Wait.READING, set())
+    assert passed(listing) == (Done(None), {name.upper() for name in names(45)})
+
+
+def test_what_can_be_read_is_passed_although_an_entry_cannot():
+    listing = Listing(names(25), unreadable=("n3",))
+    answer, taken = passed(listing)
+    assert isinstance(answer, Unknown)
+    assert "id n3" in answer.message
+    assert taken == {name.upper() for name in names(25) if name != "n3"}
+
+
+def test_what_was_seen_is_passed_although_too_much_moves():
+    listing = Listing(names(25))
+
+    def read(asked: PageRequest, page: Page[str]) -> None:
+        listing.names.remove("n7")
+        listing.names.insert(0 if asked.start else 24, "n7")
+        listing.names.remove(next(one for one in listing.names if one != "n7"))
+        listing.names.append(f"new{len(listing.asked)}")
+        listing.read(asked, page, Call())
+
+    answer, taken = passed(listing, read)
+    assert (type(answer), answer.why) == (Retry, Wait.CHANGING)
+    assert "N24" in taken
+
+
 def test_a_page_that_was_asked_for_before_the_question_does_not_answer_it():
     """It was on its way, with an entry that is gone now."""
     listing = Listing(names(5))

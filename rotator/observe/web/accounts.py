@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from rotator.core.account_key import AccountKey
 from rotator.observe.markup import Child, h
 from rotator.observe.target_words import STATES
 from rotator.observe.time_words import length_text, relative
@@ -26,6 +27,7 @@ class AccountFacts:
     rate: str
     share: float  # of the rate, that is used at most
     held_for: float  # seconds, as the provider asked
+    key: AccountKey  # its own
     listing: Mapping[str, object] = field(default_factory=dict)  # see `selections` of the status document
 
 
@@ -38,8 +40,8 @@ def _body(about: About, accounts: list[AccountFacts]) -> Iterator[Child]:
     yield h("h1", number_of(len(accounts), "provider account"))
     if not accounts:
         return
-    heads = (("Account", None), ("Targets", None), ("Circuit", None), ("Pace", None), ("Listing", "wide"),
-             ("Oldest password", "wide"), ("Commands", "wide"))  # fmt: skip
+    heads = (("Account", None), ("Targets", None), ("Circuit", None), ("Pace", None), ("Its key", None),
+             ("Listing", None), ("Oldest password", None), ("Commands", None))  # fmt: skip
     yield table("Provider accounts", heads, (_row(account, about.now) for account in accounts))
     yield h(
         "p",
@@ -56,6 +58,7 @@ def _row(account: AccountFacts, now: datetime) -> list[Child]:
         list(_targets(account)),
         list(_circuit(account, now)),
         list(_pace(account)),
+        list(_key(account.key, now)),
         list(_listing(account, now)),
         relative(account.oldest, now) if account.oldest is not None else "-",
         list(commands([f"rotator check-provider {account.name}"])),
@@ -96,6 +99,18 @@ def _pace(account: AccountFacts) -> Iterator[Child]:
     if account.held_for > 0:
         yield h("br")
         yield h("span", f"asked to wait {length_text(timedelta(seconds=account.held_for))} more", css="warn")
+
+
+def _key(key: AccountKey, now: datetime) -> Iterator[Child]:
+    css = "bad" if key.is_over(now) else None
+    yield h("span", f"made {relative(key.made_at, now)}" if key.made_at is not None else "age unknown", css=css)
+    if key.expires_at is not None:
+        yield h("br")
+        word = "expires" if key.expires_at > now else "expired"
+        yield h("span", f"{word} {relative(key.expires_at, now)}", css=css)
+    if key.max_age is not None:
+        yield h("br")
+        yield f"at most {length_text(key.max_age)} old"
 
 
 def _listing(account: AccountFacts, now: datetime) -> Iterator[Child]:

@@ -9,7 +9,8 @@ from heapq import nsmallest
 from rotator.core.holding import HoldReason
 from rotator.core.pauses import Pause
 from rotator.observe.markup import Child, Element, h
-from rotator.observe.remedies import BY_URGENCY, URGENT, commands_of_hold, end_of, remedies
+from rotator.observe.notices import URGENT
+from rotator.observe.remedies import BY_URGENCY, commands_of_hold, end_of, remedies
 from rotator.observe.status_words import Json, clock_words, orphan_words
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import STATES, state_word
@@ -113,7 +114,7 @@ def _needs(facts: FleetFacts) -> Element:
             (remedy,) = remedies({need}, facts.seen[names[0]].target)
             rows.append([
                 _what(need, names, facts.seen),
-                [h("span", "at once: ", css="bad") if remedy.urgent else None, remedy.means],
+                [h("span", "at once: ", css="bad") if remedy.is_urgent else None, remedy.words],
                 list(named(names[:_MOST_NAMED], len(names))),
                 list(commands(remedy.commands)) or "none",
             ])  # fmt: skip

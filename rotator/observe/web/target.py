@@ -60,7 +60,7 @@ def _body(about: About, facts: TargetFacts) -> Iterator[Child]:
 def _to_do(facts: TargetFacts) -> Iterator[Child]:
     hold = facts.hold
     items: list[Element] = [
-        h("li", h("strong", each.word.replace("_", " "), css="bad" if each.urgent else "warn"), f": {each.means}",
+        h("li", h("strong", each.need.replace("_", " "), css="bad" if each.is_urgent else "warn"), f": {each.words}",
           h("br"), commands(each.commands))
         for each in remedies(facts.words, facts.target)
     ]  # fmt: skip

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from rotator.core.holding import HoldReason
 from rotator.observe.markup import Child, Element, h
 from rotator.observe.needs import Need
+from rotator.observe.notices import URGENT
 from rotator.observe.ordering import Order
-from rotator.observe.remedies import BY_URGENCY, URGENT
+from rotator.observe.remedies import BY_URGENCY
 from rotator.observe.status_query import StatusQuery, StatusQueryError, parse
 from rotator.observe.status_words import Json, StatusWords
 from rotator.observe.target_words import FILTERS, ORPHAN, OTHERS

@@ -96,11 +96,11 @@ class Directory(Generic[T]):
     ) -> Answer[None]:
         """Passes what `brief` makes of each entry to `take`; Done only if it was certainly all. See `search`.
 
-        An entry that cannot be read makes the answer `Unknown`; the others are passed all the same. After a `Retry`
-        they are passed when somebody has asked again, and the reading has ended.
+        An entry that cannot be read makes the answer `Unknown`; the others are passed all the same. While the listing
+        is still being read, none is.
         """
         answer, found = self._asked(Question("", "", unique=False, brief=brief), read, call)
-        for one in found if not isinstance(answer, Retry) else ():
+        for one in () if isinstance(answer, Retry) and answer.why is Wait.READING else found:
             take(one)
         return Done(None) if isinstance(answer, Done) else answer
 

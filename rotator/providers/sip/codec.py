@@ -107,10 +107,10 @@ def _unfolded(lines: list[str]) -> list[str]:
     if len(headers) > _MOST_HEADERS:
         raise SipError(f"a SIP message with more than {_MOST_HEADERS} headers")
     joined = [" ".join(parts).replace("\t", " ") for parts in headers]
-    if any(len(line) > _LONGEST_LINE for line in joined):
+    if max(map(len, joined)) > _LONGEST_LINE:
         raise SipError(f"a SIP header of more than {_LONGEST_LINE} characters")
     # What is echoed, such as a realm, must not be able to start another header.
-    if any(_CONTROL.search(line) for line in joined):
+    if _CONTROL.search("".join(joined)):
         raise SipError("a SIP header with a control character")
     return joined
 

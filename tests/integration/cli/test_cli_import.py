@@ -185,6 +185,16 @@ def test_mistakes_are_found_before_anything_is_asked(fleet, run_command, tmp_pat
     assert "--strategy unknown value; did you mean 'replace'?" in wrong(file, "--strategy", "replacee")
     assert "targets.d/x.txt has an unknown ending" in wrong(file, "--to", str(tmp_path / "targets.d" / "x.txt"))
     assert "did you mean 'vobiz'?" in run_command("import", "vobis", "--from", file).err
+    folder = tmp_path / "targets.d"
+    folder.mkdir()
+    mine = "targets:\n- {name: own, provider: vobiz, strategy: replace, credential: {username: own}, path: sip/own}\n"
+    (folder / "mine.yaml").write_text(mine)
+    words = ("--strategy", "replace", "--path", "sip/{name}", "--to", str(folder / "mine.yaml"))
+    odd = run_command("import", "vobiz", "--from", file, *words)
+    assert (odd.code, "mine.yaml; name a file of its own with --to" in odd.err) == (1, True)
+    assert (folder / "mine.yaml").read_text() == mine
+    (folder / "mine.yaml").unlink()
+    folder.rmdir()
     fleet.configure([OFFICE])
     assert "includes no folder for files of targets: add 'include: [targets.d]'" in wrong(file)
     elsewhere = wrong(file, "--strategy", "replace", "--path", "sip/{name}", "--to", str(tmp_path / "x.csv"))

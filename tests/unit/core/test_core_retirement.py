@@ -12,7 +12,7 @@ from rotator.core.decide import decide
 from rotator.core.facts import lookup_key
 from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Credential, Phase
+from rotator.core.model import Credential, Ending, Phase
 from rotator.testing import CHOSEN, GENERATED
 
 
@@ -56,6 +56,9 @@ def test_what_is_tried_again_later_is_told():
     later = replace(ENTRY, not_before=NOW + HOUR, note="active calls use it")
     hold = decide(facts(state_ledger=(later,)))
     assert hold == Hold(HoldReason.RETIREMENT_DELAYED, "new is not retired yet: active calls use it", NOW + HOUR)
+    harmless = replace(later, ending=Ending.STAND_BY, overwritten_at=NOW - HOUR)
+    assert harmless.stays_enabled
+    assert decide(facts(state_ledger=(harmless,))).reason is HoldReason.NOT_DUE, "it has a random password"
     not_due = replace(later, disable_at=NOW + HOUR)
     assert decide(facts(state_ledger=(not_due,))).reason is HoldReason.NOT_DUE
 

@@ -315,6 +315,22 @@ def test_what_a_target_names_is_not_expendable_and_what_is_elsewhere_is():
         assert world.check().find_expendable("spare").id == "id-3"
 
 
+def test_an_account_may_have_other_names_and_a_target_may_have_been_removed():
+    world = CheckedAccount(SET_ONLY, targets=())
+    world.provider.add("spare")
+    world.names, world.users = ("other",), (REPLACE,)
+    world.store.states["office"] = Versioned(TargetState("office", published=ELSEWHERE), 1)
+    with pytest.raises(CheckImpossible, match="target office uses it"):
+        world.check().find_expendable("spare")
+    world.names = ()
+    assert world.check().find_expendable("spare").id == "id-2"
+    world.users = (replace(REPLACE, usernames=("spare",)),)
+    with pytest.raises(CheckImpossible, match="target office uses it"):
+        world.check().find_expendable("spare")
+    world.users = (replace(REPLACE, account="other", usernames=("spare",)),)
+    assert world.check().find_expendable("spare").id == "id-2"
+
+
 # -- what is kept
 
 
@@ -363,13 +379,20 @@ def test_a_check_that_lost_the_document_at_the_end_writes_it_again():
     assert world.store.evidence[KEY].checked_by == "tester"
 
 
-def test_where_nothing_can_be_asked_nothing_is_made():
+def test_where_nothing_can_be_asked_nothing_is_made_and_nothing_is_taken_back():
     world = CheckedAccount()
-    world.provider.faults["each"] = [FakeFault.UNAUTHORIZED]
-    report = world.write()
-    assert "create" not in world.provider.calls
-    assert shown(report)["key"] is Shown.DOES_NOT
-    assert world.store.evidence[KEY].written_at == NOW
+    world.write()
+    world.clock.advance(timedelta(days=1))
+    for ask in (world.write, world.read):
+        world.provider.calls.clear()
+        world.provider.faults["each"] = [FakeFault.UNAUTHORIZED]
+        report = ask()
+        assert "create" not in world.provider.calls
+        assert shown(report)["key"] is Shown.DOES_NOT
+        evidence = world.store.evidence[KEY]
+        assert (evidence.shown(known.KEY), evidence.shown(known.CREATES)) == (Shown.DOES_NOT, Shown.HOLDS)
+        assert evidence.shown(known.USERNAMES) is Shown.NOT_SHOWN
+        assert (evidence.checked_at, evidence.written_at) == (NOW + timedelta(days=1), NOW)
 
 
 def test_a_process_that_must_stop_cleans_up_at_once():

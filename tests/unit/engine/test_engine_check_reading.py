@@ -98,12 +98,15 @@ def test_a_key_that_is_refused_ends_it():
     assert "usernames" not in shown(report)
 
 
-@pytest.mark.parametrize("fault", [FakeFault.REFUSED, FakeFault.RATE_LIMITED])
-def test_an_answer_that_says_nothing_of_the_key_shows_nothing_of_it(fault):
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [(FakeFault.REFUSED, "the content was refused"), (FakeFault.RATE_LIMITED, "too many requests")],
+)
+def test_an_answer_that_says_nothing_of_the_key_shows_nothing_of_it(fault, words):
     world = world_with()
     world.provider.faults["each"] = [fault]
     report = world.read()
-    assert shown(report)["key"] is NOT_SHOWN
+    assert (found(report)["key"].shown, found(report)["key"].evidence) == (NOT_SHOWN, words)
     assert "usernames" not in shown(report)
 
 
@@ -133,6 +136,7 @@ def test_with_a_page_that_was_read_the_key_is_good_and_usernames_are_asked_for()
 @pytest.mark.parametrize(
     ("date", "result", "words"),
     [
+        (NOW + timedelta(seconds=1), HOLDS, "the provider's clock is 1 s ahead"),
         (NOW + timedelta(seconds=60), HOLDS, "the provider's clock is 60 s ahead"),
         (NOW - timedelta(seconds=60), HOLDS, "the provider's clock is 60 s behind"),
         (
@@ -173,8 +177,9 @@ def test_the_size_of_a_listing_counts_pages_and_entries_once():
     each, sizes = world.provider.each, iter([2, 1])
 
     def two_pages(take) -> Any:
+        witness = WITNESS.get()
+        witness(ProviderExchange("list", "GET", "/{}", 503, 0.0, entries=9))  # sent again
         for size in sizes:
-            witness = WITNESS.get()
             witness(ProviderExchange("list", "GET", "/{}", 200, 1.5, entries=size))
         token = WITNESS.set(None)  # the fake's own page does not count
         try:
@@ -209,6 +214,10 @@ def test_targets_that_name_no_username_that_has_to_be_there_ask_for_none():
     said = (NOT_SHOWN, "no target names a username that has to be there")
     assert reading(world, "usernames") == said
     assert world.provider.calls == ["each", "find"]  # of any, to see whether one can be asked for
+    find, asked = world.provider.find, []
+    world.provider.find = lambda wanted: asked.append((wanted.account, wanted.username, wanted.id)) or find(wanted)
+    world.read()
+    assert asked == [("fake", "office", "id-1")]
 
 
 def test_usernames_that_are_not_there_are_named_with_the_letter_case_that_is():
@@ -265,6 +274,13 @@ def test_one_credential_may_be_asked_for(fault, said):
     world.provider.gets_single = True
     world.provider.faults["find"] = [fault]
     assert reading(world, "gets") == said
+
+
+def test_the_first_refusal_says_enough():
+    world = world_with("b", targets=(replace(OFFICE, usernames=("office", "b")),))
+    world.provider.gets_single = True
+    world.provider.faults["find"] = [FakeFault.REFUSED] * 2
+    assert reading(world, "gets") == (DOES_NOT, "GET 422: the listing is read instead")
 
 
 def test_one_of_several_that_was_answered_is_enough():

@@ -607,6 +607,37 @@ def test_at_once_leaves_out_overlap_and_quarantine_but_not_the_order():
     assert world.provider.credentials == {}
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_what_a_rolled_back_document_handed_out_has_its_overlap_from_when_that_is_corrected(dies):
+    """The years, seed 1308: the document at the old path was written again, and what it had handed out was disabled."""
+    world = rotated()
+    engine = world.engine()
+    world.request(engine)
+    world.until_rotated(engine)
+    used = world.state.ledger[-1].credential
+    world.store.roll_back(world.target.path)
+    world.settle(engine, 3 * DAY)
+    assert world.provider.accepts(used.username, used.password)
+    old = world.target.path
+    move(world)
+    if dies:  # between the document and its record
+
+        def watch(label: str) -> None:
+            if label == "after write consumer" and world.store.read_consumer(old).username != used.username:
+                raise Crash(label)
+
+        world.cut_at(0, watch)
+        with pytest.raises(Crash):
+            world.settle(world.engine(), timedelta(hours=1))
+        world.cut_at(0)
+    world.settle(world.engine(), timedelta(hours=1))
+    assert world.store.read_consumer(old).username == world.state.published.username
+    world.settle(world.engine(), DAY - timedelta(hours=2))
+    assert world.provider.accepts(used.username, used.password)
+    world.settle(world.engine(), timedelta(hours=2))
+    assert not world.provider.accepts(used.username, used.password)
+
+
 def test_no_end_is_told_before_the_withdrawal_is_on_record():
     """The years, seed 1040: a crash after the withdrawal, and a clock behind. The overlap begins with the record."""
     world = EngineHarness(replace(REPLACE, usernames=()), GENERATED)

@@ -114,6 +114,24 @@ def test_a_name_in_capitals_is_created_in_letters_that_every_provider_shows_agai
     assert there == {"bystander": True, "office": False, "officeb": True}
 
 
+def test_what_people_create_again_in_other_letters_holds_no_emergency():
+    """The years, seed 1019."""
+    harness = in_capitals(PAIRS[0], folds=True)
+    engine = harness.engine()
+    for _ in range(2):
+        harness.request(engine)
+        harness.until_rotated(engine)
+        harness.settle(engine, 10 * DAY)
+    idle = harness.state.standby
+    assert idle.username == "officeb"
+    harness.provider.person_changes(idle.id, delete=True)
+    harness.provider.add("OfficeB")
+    harness.request(engine, compromised=True)
+    harness.until_rotated(engine)
+    assert harness.state.published.username == "officeb"
+    assert harness.published_works
+
+
 @pytest.mark.parametrize("folds", [True, False])
 def test_somebody_elses_username_in_other_letters_is_left_alone(folds):
     harness = in_capitals(PAIRS[0], folds=folds)

@@ -12,6 +12,7 @@ from rotator.core.answers import Answer, Done, Unknown
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.holding import HoldReason
 from rotator.core.ledger import end_despite_use
+from rotator.core.left_over import left_over
 from rotator.core.model import Credential, Target
 from rotator.core.origin import Origin
 from rotator.core.schedule import Every
@@ -273,3 +274,19 @@ def test_a_policy_that_holds_does_not_grow_the_ledger_without_an_end():
     world.settle(engine, 2 * DAY, most=4000)
     assert all(entry.disabled for entry in world.state.ledger[:MOST_KEPT]), "they can still be brought back"
     assert world.state.counts.succeeded > MOST_KEPT + 1, "and rotations go on"
+
+
+@pytest.mark.parametrize("then", AfterExtension)
+def test_a_device_of_a_target_that_left_the_configuration_is_not_cut_off_either(then):
+    """By mistake, perhaps: the predecessor that it used was disabled at the next look."""
+    world, engine, old = in_overlap(asking(then=then))
+    world.settle(engine, 2 * DAY)
+    world.target = left_over(world.state)
+    look = world.settle(world.engine(), DAY)
+    assert accepts_old(world, old)
+    assert look.hold.reason is HoldReason.IN_USE
+    world.settle(world.engine(), 10 * DAY, most=2000)
+    assert accepts_old(world, old) is (then is AfterExtension.HOLD)
+    world.provider.logged_in.clear()
+    world.settle(world.engine(), DAY)
+    assert not accepts_old(world, old)
