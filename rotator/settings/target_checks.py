@@ -111,7 +111,7 @@ def credentials_fit_strategies(checked: CheckedSettings) -> Iterator[Finding]:
 
 def consumers_learn_where_to_dial(checked: CheckedSettings) -> Iterator[Finding]:
     """`in-place` asks for no trunk, which alone says where its credential is let in."""
-    for linked in checked.linked:
+    for linked in checked.kinds:
         can = linked.capabilities
         asked = can.proves_attached or linked.target.strategy is not Strategy.IN_PLACE
         if can.attaches and not asked and not linked.account.devices_host:

@@ -141,6 +141,7 @@ def every_place(data: Any) -> list[tuple[Any, Any]]:
 def secrets_in_environment(monkeypatch) -> None:
     for name in REFERENCES:
         monkeypatch.setenv(name, SENTINEL)
+    monkeypatch.setenv("ROTATOR_PAGER_URL", f"json://{SENTINEL}@127.0.0.1/{SENTINEL}")
     monkeypatch.setenv("HOOK_KEY", base64.b64encode(SENTINEL.encode() * 2).decode())
 
 
