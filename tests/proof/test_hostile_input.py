@@ -142,6 +142,7 @@ def secrets_in_environment(monkeypatch) -> None:
     for name in REFERENCES:
         monkeypatch.setenv(name, SENTINEL)
     monkeypatch.setenv("HOOK_KEY", base64.b64encode(SENTINEL.encode() * 2).decode())
+    monkeypatch.setenv("ROTATOR_PAGER_URL", f"jsons://news.example.com/{SENTINEL}")
 
 
 @pytest.fixture
