@@ -165,9 +165,10 @@ class _TakenNames:
             row.conflicts(f"{self._paths[target.path]} has this path", "give it another path")
         else:
             self._add(target, row.place)
-        if row.verdict is RowVerdict.CONFIGURED and row.name in self._rows:
-            row.conflicts(f"{self._rows[row.name]} is of the same target", "keep one of the two")
-        self._rows.setdefault(row.name, row.place)
+        if row.verdict is RowVerdict.CONFIGURED:
+            first = self._rows.setdefault(row.name, row.place)
+            if first != row.place:
+                row.conflicts(f"{first} is of the same target", "keep one of the two")
 
     def _add(self, target: TargetSettings, where: str) -> None:
         self._names.setdefault(target.name, where)
