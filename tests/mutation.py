@@ -19,6 +19,7 @@ _SHORT = (
     "rotator.core.circuit",
     "rotator.core.clock_jump",
     "rotator.core.consumer_document",
+    "rotator.core.discrepancies",
     "rotator.core.evidence",
     "rotator.core.model",
     "rotator.core.nesting",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from rotator.core.attempts import is_published
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.freezes import passes
 from rotator.core.left_over import is_empty
 from rotator.core.model import Attempt, Phase, Purpose, Request, TargetState
 
@@ -57,7 +58,7 @@ def _join_attempt(attempt: Attempt, request: Request) -> Attempt:
         compromised=attempt.compromised or request.compromised,
         take_over=attempt.take_over or request.take_over,
         despite_pause=attempt.despite_pause or request.despite_pause,
-        repairs=attempt.repairs or request.repairs,
+        repairs=(attempt.repairs or request.repairs) and not passes(request),
     )
 
 
@@ -65,10 +66,12 @@ def join_requests(waiting: Request | None, request: Request) -> Request:
     """Returns the later request, with anything more that an earlier one of the same purpose asked for."""
     if waiting is None or waiting.purpose is not request.purpose:
         return request
-    return replace(
+    joined = replace(
         request,
         compromised=waiting.compromised or request.compromised,
         take_over=waiting.take_over or request.take_over,
         despite_pause=waiting.despite_pause or request.despite_pause,
-        repairs=waiting.repairs or request.repairs,
+        repairs=False,
     )
+    # What passes by itself is more than a repair, and is not dropped with the reason of one.
+    return replace(joined, repairs=(waiting.repairs or request.repairs) and not passes(joined))

@@ -101,7 +101,7 @@ class TargetComparison:
         standby = _agreed(self._states, lambda state: state.standby)
         if standby is not None and self._index.is_here(standby) and not self._changing:
             yield from self._standby(standby)
-        for entry in self._state.ledger:
+        for entry in self._state.ledger if not self._changing else ():  # an undo may be enabling it
             kept = all(entry in state.ledger for state in self._states)
             if kept and entry.ending is not Ending.FORGET and self._index.is_here(entry.credential):
                 yield from self._replaced(entry)
@@ -161,7 +161,7 @@ class TargetComparison:
                 yield self._of(Reason.REPLACED_GONE, entry.credential)
         elif entry.disabled and found[0].enabled and self._listing.disables:
             yield self._of(Reason.REPLACED_ENABLED, entry.credential, found)
-        elif not entry.disabled and not found[0].enabled and entry.expires_at is None and not entry.uncertain:
+        elif not entry.cut_off and not found[0].enabled and entry.expires_at is None and not entry.uncertain:
             yield self._of(Reason.REPLACED_DISABLED, entry.credential, found)
 
     def _of(self, reason: Reason, credential: Credential, listed: Sequence[ListedCredential] = ()) -> Discrepancy:

@@ -62,6 +62,10 @@ class Redactor:
         text = _SCHEME.sub(rf"\1 {MASK}", text)
         return text if whole <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... (cut: {whole} characters)"
 
+    def finds_in(self, text: str) -> bool:
+        """True if a known value is in `text`, in any form."""
+        return bool(self._forms_in(text))
+
     def nested(self, value: Any, depth: int = 0) -> Any:
         """Cleans every string inside `value`; an object that is not of JSON's types becomes its cleaned repr."""
         if value is None or isinstance(value, bool | int):

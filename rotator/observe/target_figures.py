@@ -13,7 +13,7 @@ from rotator.core.password_age import deadline
 from rotator.core.usage import extended_until
 from rotator.core.usage_rules import UsageRules
 from rotator.core.verification import is_overdue, is_refused
-from rotator.observe.catalogue import GRACE
+from rotator.observe.described import GRACE
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def first_file(path: Path, draft: Draft) -> SourceFile:
     """Reads the configuration itself. Raises ConfigError."""
     file = _read(path, parse, draft)
     if file.document.data is None:
-        raise _error(path, "the file is empty", "start from config/minimal.yaml")
+        raise _error(path, "the file is empty", "let rotator init write a first one")
     if not isinstance(file.document.data, dict):
         what = "the file is not a mapping"
         raise _error(path, what, "begin it with the keys vault:, providers: and targets:", 1)

@@ -142,6 +142,7 @@ class _TakenNames:
         self._names: dict[str, str] = {}
         self._paths: dict[str, str] = {}
         self._credentials: dict[object, str] = {}
+        self._rows: dict[str, str] = {}  # of targets that are configured already
         for target in settings.targets:
             self._add(target, f"the target {target.name}")
 
@@ -164,6 +165,10 @@ class _TakenNames:
             row.conflicts(f"{self._paths[target.path]} has this path", "give it another path")
         else:
             self._add(target, row.place)
+        if row.verdict is RowVerdict.CONFIGURED:
+            first = self._rows.setdefault(row.name, row.place)
+            if first != row.place:
+                row.conflicts(f"{first} is of the same target", "keep one of the two")
 
     def _add(self, target: TargetSettings, where: str) -> None:
         self._names.setdefault(target.name, where)

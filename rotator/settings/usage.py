@@ -48,6 +48,7 @@ class _AskedByHttp(Section):
         return HttpOptions(
             account=f"usage:{name}",
             base_url=base_url,
+            address_key="url",
             headers=token,
             ca_file=self.ca_file,
             proxy=self.proxy,

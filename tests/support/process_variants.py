@@ -49,6 +49,7 @@ def start_process(
         limits=harness.limits,
         observe=lambda target, state: None,
         stopping=lambda: harness.stopping,
+        hooks=harness.hooks,
     )
 
 

@@ -122,6 +122,9 @@ class _ReceiverServer(ThreadingHTTPServer):
     daemon_threads = True
     receiver: HttpReceiver
 
+    def handle_error(self, *_: Any) -> None:
+        """Says nothing of a client that hangs up, as one does that does not trust the certificate."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

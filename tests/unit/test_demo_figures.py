@@ -107,3 +107,9 @@ def test_a_secret_is_found_in_every_form_and_place(text: str) -> None:
 
 def test_nothing_is_found_where_nothing_is() -> None:
     assert search({"here": "y" * 50_000}, [Secret(VALUE)]).leaks == ()
+
+
+def test_what_only_looks_like_a_secret_is_none() -> None:
+    """A browser on the same machine, say, is started so."""
+    command = "/usr/lib/chromium --password-store=basic --use-mock-keychain -H Authorization: Bearer abcdefghijkl"
+    assert search({"process lists": command}, [Secret(VALUE)]).leaks == ()

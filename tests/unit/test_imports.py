@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PURE = {
+    "base64",
+    "binascii",
     "collections",
     "dataclasses",
     "datetime",

@@ -5,6 +5,7 @@ import io
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def test_rows_are_compared_with_the_configuration_and_with_each_other(tmp_path):
     compare_rows(rows, settings)
     assert [(row.line, row.verdict.value, row.why or row.configured_as) for row in rows] == [
         (2, "configured", ""),
-        (3, "configured", "phone"),
+        (3, "conflict", "line 2 is of the same target"),
         (4, "conflict", "the target phone has this username"),
         (5, "conflict", "the target phone has this name"),
         (6, "conflict", "it is configured with the path sip/phone"),
@@ -161,6 +162,19 @@ def test_rows_are_compared_with_the_configuration_and_with_each_other(tmp_path):
         (10, "conflict", "line 8 has this name"),
         (11, "conflict", "line 8 has this path"),
     ]
+
+
+def test_a_row_without_a_name_is_the_target_that_has_its_username(tmp_path):
+    """Also where another target has the name that the row would get."""
+    named = changed(
+        GOOD, "targets:\n", "targets:\n  - {name: phone, provider: prod, strategy: replace, path: sip/p, CRED}\n"
+    )
+    named = named.replace("CRED", "credential: {username: other01}").replace("  - name: phone\n", "  - name: desk\n")
+    settings = load_text(named, tmp_path)
+    rows, _ = rows_of("username\nphone01\nother01\n", tmp_path)
+    rows[0].target = replace(rows[0].target, name="phone")
+    compare_rows(rows, settings)
+    assert [(row.verdict.value, row.name) for row in rows] == [("configured", "desk"), ("configured", "phone")]
 
 
 ROWS = [

@@ -89,8 +89,8 @@ def test_a_huge_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "config.yaml: the file is empty; start from config/minimal.yaml"),
-        ("# nothing\n", "config.yaml: the file is empty; start from config/minimal.yaml"),
+        ("", "config.yaml: the file is empty; let rotator init write a first one"),
+        ("# nothing\n", "config.yaml: the file is empty; let rotator init write a first one"),
         (
             "- a\n- b\n",
             "config.yaml:1: the file is not a mapping; begin it with the keys vault:, providers: and targets:",

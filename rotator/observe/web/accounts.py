@@ -40,8 +40,8 @@ def _body(about: About, accounts: list[AccountFacts]) -> Iterator[Child]:
     yield h("h1", number_of(len(accounts), "provider account"))
     if not accounts:
         return
-    heads = (("Account", None), ("Targets", None), ("Circuit", None), ("Pace", None), ("Its key", "wide"),
-             ("Listing", "wide"), ("Oldest password", "wide"), ("Commands", "wide"))  # fmt: skip
+    heads = (("Account", None), ("Targets", None), ("Circuit", None), ("Pace", None), ("Its key", None),
+             ("Listing", None), ("Oldest password", None), ("Commands", None))  # fmt: skip
     yield table("Provider accounts", heads, (_row(account, about.now) for account in accounts))
     yield h(
         "p",

@@ -17,8 +17,10 @@ from rotator.core.evidence import AssumptionResult, Shown
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine.account_check import AccountCheck
 from rotator.fields.proxy import ProxySettings
+from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.client import Http
 from rotator.providers.registry import KINDS
+from rotator.settings.usage import HttpCheckSettings
 from rotator.testing import MemoryAudit, MemoryStore
 
 
@@ -177,3 +179,20 @@ def test_through_a_proxy_the_certificate_of_the_provider_is_judged(authority, ca
     with https(authority) as url, connect_proxy() as proxy:
         assert findings(url, ca_file=ca_file, proxy=proxy.settings())["connects"].shown is Shown.HOLDS
         assert f"certificate of {where(url)} is not trusted" in refused(url, proxy=proxy.settings())
+
+
+def test_each_address_is_named_by_its_own_key():
+    """A gateway's, and that of somebody who is asked about usage: nobody looks for those at base_url."""
+    port = free_port()
+    account = account_options("vobiz", TOKEN).http("prod")
+    of_usage = HttpCheckSettings(type="http", url=f"https://localhost:{port}/{{username}}").options(
+        "pbx", f"https://localhost:{port}"
+    )
+    for options, key in ((account, "probe_url"), (of_usage, "url")):
+        http = Http(options, CLOCK, RecordingMeter())
+        asked = http.elsewhere(f"https://localhost:{port}", key) if key == "probe_url" else http
+        try:
+            answer = asked.call().send(HttpRequest("prove", "GET", "/"))
+        finally:
+            http.close()
+        assert answer.message.endswith(f"nothing listens at localhost:{port}: check {key}")

@@ -27,9 +27,11 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.forecast import ForecastStep, forecast
 from rotator.core.forecast_events import ForecastEvent, later_events
+from rotator.core.forecast_notes import notes
 from rotator.core.holding import HoldReason
 from rotator.core.model import Ending, FormerPath, Phase, Purpose, Strategy, Verification
 from rotator.core.schedule import SPREAD, Cron, Every, Window
+from rotator.core.strategy_evidence import Standing, StrategyEvidence
 from rotator.testing import CHOSEN, GENERATED
 
 UNDO = replace(REQUEST, purpose=Purpose.UNDO)
@@ -392,7 +394,7 @@ def test_the_forecast_reads_the_document_as_the_engine_will_write_it():
 
 
 @pytest.mark.parametrize(
-    ("target", "capabilities", "notes"),
+    ("target", "capabilities", "said"),
     [
         (TARGET, None, ["replace: every rotation changes the username"]),
         (
@@ -407,9 +409,9 @@ def test_the_forecast_reads_the_document_as_the_engine_will_write_it():
         (IN_PLACE, None, ["in-place has no overlap: devices are cut off from a rotation until they read Vault again"]),
     ],
 )
-def test_the_notes_name_what_a_strategy_and_a_provider_cannot_do(target, capabilities, notes):
+def test_the_notes_name_what_a_strategy_and_a_provider_cannot_do(target, capabilities, said):
     known = facts(target) if capabilities is None else facts(target, capabilities=capabilities)
-    assert forecast(known).notes == tuple(notes)
+    assert forecast(known).notes == tuple(said)
 
 
 LISTED = {"fake": replace(CHOSEN, lists_by_name="rate-limit lists")}
@@ -435,6 +437,40 @@ TO_BE_MADE = "add the new username, office and 8 letters and digits, to those th
 )
 def test_the_notes_name_the_username_that_a_person_has_to_add_to_lists(known, words):
     assert SAID + words in forecast(known).notes
+
+
+def test_an_attempt_whose_username_is_not_known_yet_names_none():
+    made = replace(NEW, username="")
+    known = facts(TARGET, capabilities=LISTED, state_attempt=attempt(staged=made))
+    assert SAID + TO_BE_MADE.format("old") in forecast(known).notes
+
+
+def test_what_is_published_counts_before_the_document_and_a_name_without_a_username_makes_one():
+    unnamed = replace(TARGET, usernames=())
+    known = facts(unnamed, document(OTHER), capabilities=LISTED)
+    assert SAID + TO_BE_MADE.format("old") in list(notes(known, known))
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (facts(IN_PLACE, NOTHING, state_published=None), True),
+        (facts(IN_PLACE, document(OLD), state_published=None), False),
+        (facts(IN_PLACE, NOTHING), False),
+    ],
+)
+def test_the_notes_say_that_a_present_password_is_unknown(known, said):
+    unknown = "its present password is unknown: it can neither be proved before the rotation nor be put back"
+    assert (unknown in list(notes(known, known))) is said
+
+
+def test_the_notes_say_what_no_check_has_proved():
+    unproved = StrategyEvidence(Standing.UNPROVED, "nothing was tried there yet")
+    known = facts(IN_PLACE, evidence=unproved)
+    words = "in-place is unproved at fake: nothing was tried there yet; rotator check-provider fake --write shows it"
+    assert list(notes(known, known))[-1] == words
+    proved = facts(IN_PLACE, evidence=StrategyEvidence(Standing.PROVED))
+    assert not any("proved" in note for note in notes(proved, proved))
 
 
 def test_a_username_that_stays_is_in_its_lists_already():

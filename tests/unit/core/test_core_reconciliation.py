@@ -104,6 +104,17 @@ CASES: dict[str, tuple[list[Reason], list[Reason]]] = {
     "gone": (reasons(listing()), [Reason.PUBLISHED_GONE]),
     "gone, by a listing that is not certain": (reasons(listing(whole=False)), []),
     "gone, and not there before": (reasons(listing(), replace(REST, published=OTHER), REST), []),
+    "enabled by an undo that has not ended": (
+        reasons(
+            listing(HERE, NEW_HERE),
+            replace(REST, ledger=(DISABLED,), attempt=replace(ATTEMPT, purpose=Purpose.UNDO, staged=NEW)),
+        ),
+        [],
+    ),
+    "a replaced one overwritten, and disabled": (
+        reasons(listing(HERE, STOPPED), replace(REST, ledger=(replace(WAITS, overwritten_at=NOW),))),
+        [],
+    ),
     "gone, while somebody works": (reasons(listing(), replace(REST, claim=CLAIM)), []),
     "gone, and whoever worked is dead": (
         reasons(listing(), replace(REST, claim=replace(CLAIM, until=NOW - DAY))),
@@ -298,12 +309,11 @@ def test_rotator_at_work_is_no_discrepancy(life: str) -> None:
         harness.request(engine, Purpose.UNDO)
     harness.settle(engine, timedelta(days=9))
     assert len(moments) > 10
-    now = harness.clock.now() - timedelta(days=30)  # while every claim lasts
     for before, between, after in combinations_with_replacement(range(len(moments)), 3):
         if moments[after][2] - moments[before][2] >= target.policy.overlap:
             continue  # nothing is created, replaced and deleted meanwhile
         documents = TargetDocuments(target, [moments[before][0], moments[after][0]])
         shown = AccountListing({"fake": harness.provider.identity}, moments[between][1])
-        result = compare(shown, [documents], now)
+        result = compare(shown, [documents], moments[after][2])
         wrong = [each for each in result.discrepancies if each.kind is not DiscrepancyKind.NEVER_ROTATED]
         assert not wrong, (before, between, after, wrong, documents.states)

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from core_facts import LATER, NEW, OLD, REQUEST, UNDO, document, opened
+from core_facts import LATER, NEW, NOW, OLD, REQUEST, UNDO, document, opened
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.core import requesting
 from rotator.core.model import Phase, Purpose, Request, TargetState
+from rotator.core.requesting import join_requests
 
 flags = st.booleans()
 
@@ -55,3 +56,16 @@ def test_what_is_published_already_is_replaced_even_if_only_the_document_tells()
     asked = replace(REQUEST, compromised=True)
     assert requesting.after_request(opened(), asked, document(NEW)).request == asked
     assert requesting.after_request(opened(), asked, document(OLD)).request is None
+
+
+def test_a_repair_that_joins_what_passes_by_itself_is_more_than_a_repair():
+    """Else an emergency, or what has to follow a late call, would be dropped with the reason of the repair."""
+    repair = Request(Purpose.ROTATE, "rotator", "drift", NOW, repairs=True)
+    person = Request(Purpose.ROTATE, "ann", "because", NOW)
+    late = Request(Purpose.ROTATE, "rotator", "a late call", NOW, despite_pause=True)
+    leaked = replace(person, compromised=True)
+
+    assert join_requests(repair, person) == replace(person, repairs=True)
+    assert join_requests(repair, late) == late
+    assert join_requests(repair, leaked) == leaked
+    assert join_requests(leaked, repair) == replace(repair, compromised=True, repairs=False)

@@ -11,7 +11,7 @@ from rotator.core.actions import Stage
 from rotator.core.decide import decide
 from rotator.core.evidence import AccountEvidence, Assumption, AssumptionResult, Scratch, Shown
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Credential, Proof, Strategy, Verification
+from rotator.core.model import Capabilities, Credential, Proof, Strategy, Verification
 from rotator.core.naming import is_scratch, scratch_username
 from rotator.core.strategy_evidence import Standing, StrategyEvidence, judge
 from rotator.testing import CHOSEN, FakeRandomness
@@ -97,6 +97,29 @@ def test_without_a_log_in_nothing_is_more_than_unproved():
     read_back = replace(CHOSEN, proof=Proof("listed", tries_password=False))
     assert judge(Strategy.REPLACE, read_back, evidence()).standing is Standing.UNPROVED
     assert judge(Strategy.REPLACE, read_back, evidence(CREATES=Shown.DOES_NOT)).standing is Standing.DISPROVED
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_what_is_missing_is_said_and_whether_it_is_required(required):
+    read_back = replace(CHOSEN, proof=Proof("listed", tries_password=False))
+    unshown = evidence(LOGS_IN=Shown.NOT_SHOWN)
+
+    def judged(can: Capabilities, known_so_far: AccountEvidence) -> StrategyEvidence:
+        return judge(Strategy.REPLACE, can, known_so_far, required=required)
+
+    assert judged(CHOSEN, evidence()) == StrategyEvidence(Standing.PROVED, required=required)
+    why = "it was not shown that a log-in with the right password is let in"
+    assert judged(CHOSEN, unshown) == StrategyEvidence(Standing.UNPROVED, why, required)
+    why = "no log-in is configured that tries a password"
+    assert judged(read_back, unshown) == StrategyEvidence(Standing.UNPROVED, why, required)
+    why = "it was not shown that a credential can be created"
+    assert judged(read_back, evidence(CREATES=Shown.NOT_SHOWN)) == StrategyEvidence(Standing.UNPROVED, why, required)
+    why = "it does not hold that a credential can be created: PUT 200"
+    assert judged(CHOSEN, evidence(CREATES=Shown.DOES_NOT)) == StrategyEvidence(Standing.DISPROVED, why, required)
+
+
+def test_nothing_is_required_unless_it_is_said():
+    assert judge(Strategy.REPLACE, CHOSEN, evidence()).required is False
 
 
 DISPROVED = StrategyEvidence(Standing.DISPROVED, "it does not hold that a credential can be created")
