@@ -205,7 +205,7 @@ class FleetWorld:
             return
         if process.down_until is not None and self.clock.now() < process.down_until:
             self.agenda.plan(number, name, process.down_until + timedelta(seconds=60 * self.luck.random()))
-            for other in self.live() if from_memory else ():  # something is due; others sweep by themselves
+            for other in self.live():  # something may be due
                 self.agenda.plan(self.processes.index(other), name, self.clock.now() + _TAKE_OVER, only_earlier=True)
             return
         self.looks += 1
