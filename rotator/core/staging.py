@@ -23,13 +23,13 @@ from rotator.core.holds import (
     window_hold,
 )
 from rotator.core.ledger import handed_out_entry
-from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
+from rotator.core.model import Attempt, Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
+from rotator.core.origin import SCHEDULED_BY
 from rotator.core.preflight import preflight
 from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.core.usage import extended_until, kept_hold
 from rotator.core.verification import is_refused
 
-SCHEDULED_BY = "schedule"
 _SOON, _NEXT, _SPREAD = timedelta(seconds=10), timedelta(seconds=2), timedelta(milliseconds=20)
 _APPLIED_BY = {
     Strategy.REPLACE: ProviderVerb.CREATE,
@@ -44,7 +44,7 @@ def stage(facts: Facts) -> Decision | None:
         return None
     request = facts.state.request or _due(facts)
     first = needless_repair(facts, request) or ending_document_hold(facts) or _frozen_hold(facts, request)
-    first = first or _account_hold(facts, request) or _unproved_hold(facts, request) or backoff_hold(facts)
+    first = first or _account_hold(facts, request) or unproved_hold(facts, request) or backoff_hold(facts)
     if first is not None:
         return first
     foreign = foreign_document_hold(facts)
@@ -96,7 +96,7 @@ def _due(facts: Facts) -> Request | None:
     return Request(Purpose.ROTATE, SCHEDULED_BY, why, facts.now)
 
 
-def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
+def unproved_hold(facts: Facts, request: Request | Attempt | None) -> Hold | None:
     """Holds if a provider reports success but does not accept the new passwords: it must not cut off a whole fleet.
 
     As many as that are set at first, too, before the first of them is proved. An emergency waits for neither: what
