@@ -16,12 +16,11 @@ from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts
 from rotator.core.freezes import frozen_hold
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.holds import window_hold
+from rotator.core.holds import unproved_hold, window_hold
 from rotator.core.hook_rules import HookCall, HookMoment, OwedHook
 from rotator.core.ledger import swap
 from rotator.core.model import Attempt, Ending, LedgerEntry, Policy, Purpose, TargetState
 from rotator.core.origin import SCHEDULED_BY, Origin
-from rotator.core.staging import unproved_hold
 from rotator.core.verification import is_refused
 
 GIVEN_UP_AFTER = timedelta(days=7)

@@ -368,6 +368,22 @@ def test_one_that_fails_before_a_retirement_holds_it(capabilities):
     assert (world.hooks["tell"].told[0]["purpose"], len(world.hooks["tell"].told)) == ("retire", 1)
 
 
+def test_a_request_does_not_set_the_idle_one_of_a_pair_while_a_hook_before_its_end_fails():
+    """The password of the replaced credential was set: it ended, although the hook had just said no."""
+    world, engine = rotated(hooked(RETIREMENT, ALTERNATING))
+    world.request(engine)
+    world.until_rotated(engine)
+    old = world.state.ledger[0].credential
+    world.settle(engine, 2 * DAY)
+    world.request(engine)
+    look = world.settle(engine, 2 * HOUR)
+    assert look.hold.reason is HoldReason.HOOK_FAILED
+    assert world.provider.accepts(old.username, old.password)
+    world.hooks["ask"].failures = 0
+    world.settle(engine, 2 * HOUR)
+    assert (world.state.counts.succeeded, world.state.counts.disabled) == (3, 1)
+
+
 def test_an_end_that_was_told_is_lifted_when_a_hook_is_to_come_before_it():
     world, engine = rotated(hooked(Hooks()), GENERATED)
     old = world.consumer
