@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from rotator.core import hooks
 from rotator.core.blackouts import Extent, end_after
 from rotator.core.facts import Facts
 from rotator.core.model import Ending, LedgerEntry, Target
@@ -108,6 +109,8 @@ def _next_rotation(facts: Facts, due: datetime, *, drawn_anew: bool) -> Forecast
     why = _why_then(facts.target)
     if kept_hold(facts) is not None:
         why += f"; not while {MOST_KEPT} replaced credentials are kept, as they may be in use"
+    if hooks.kept_hold(facts) is not None:
+        why += f"; not while hooks keep {MOST_KEPT} replaced credentials"
     if not drawn_anew:
         if due <= now and policy.window is not None:
             due = policy.window.next_opening(now)

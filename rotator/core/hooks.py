@@ -21,6 +21,7 @@ from rotator.core.hook_rules import HookCall, HookMoment, OwedHook
 from rotator.core.ledger import swap
 from rotator.core.model import Attempt, Ending, LedgerEntry, Policy, Purpose, TargetState
 from rotator.core.origin import SCHEDULED_BY, Origin
+from rotator.core.usage_rules import MOST_KEPT
 from rotator.core.verification import is_refused
 
 GIVEN_UP_AFTER = timedelta(days=7)
@@ -79,7 +80,21 @@ def failed_before_retirement(facts: Facts, entry: LedgerEntry) -> Hold | None:
     if not entry.held_by:
         return None
     remedy = f"mend it, or take it out of the policy {facts.target.policy.name}"
-    return Hold(HoldReason.HOOK_FAILED, f"{entry.note}: {entry.label} stays until it succeeds; {remedy}")
+    message = f"{entry.note}: {entry.label} stays until it succeeds; {remedy}"
+    return kept_hold(facts) or Hold(HoldReason.HOOK_FAILED, message)
+
+
+def kept_hold(facts: Facts) -> Hold | None:
+    """Holds a rotation that comes by schedule while hooks keep as many replaced credentials as may be kept."""
+    policy = facts.target.policy
+    kept = [entry for entry in facts.state.ledger if entry.held_by in _left_of_retirement(policy, entry)]
+    if len(kept) < MOST_KEPT:
+        return None
+    names, failing = ", ".join(entry.label for entry in kept), ", ".join(sorted({entry.held_by for entry in kept}))
+    message = f"no rotation begins by schedule while {len(kept)} replaced credentials stay ({names})"
+    return Hold(
+        HoldReason.HOOK_FAILED, f"{message}, since {failing} fails: mend it, or take it out of the policy {policy.name}"
+    )
 
 
 def run_owed(facts: Facts) -> Decision | None:

@@ -62,7 +62,7 @@ def _rotate(facts: Facts, request: Request) -> Decision:
     hold = None if is_refused(facts.state) else evidence_hold(facts, request)
     hold = hold or _idle_hold(facts, request)
     if facts.state.request is None:  # requests do not wait
-        hold = hold or window_hold(facts) or kept_hold(facts)
+        hold = hold or window_hold(facts) or kept_hold(facts) or hooks.kept_hold(facts)
     return hold or _ROTATE[facts.target.strategy](facts, request)
 
 

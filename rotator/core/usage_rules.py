@@ -8,8 +8,8 @@ PROVIDER_SOURCE = "provider"
 """The name of the source that every account has: the provider itself, where it shows who is logged in."""
 
 MOST_KEPT = 3
-"""So many replaced credentials of a target may be in use past the bound. Then no rotation begins by schedule, as each
-would leave one more that is accepted, and that has to be asked about."""
+"""So many replaced credentials of a target may be in use past the bound, or stay since a hook before their end fails.
+Then no rotation begins by schedule, as each would leave one more that is accepted."""
 
 
 class AfterExtension(Enum):

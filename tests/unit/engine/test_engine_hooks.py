@@ -18,8 +18,9 @@ from rotator.core.left_over import left_over
 from rotator.core.model import Purpose, Target, TargetState
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
-from rotator.core.schedule import Window
+from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
+from rotator.core.usage_rules import MOST_KEPT
 from rotator.testing import CHOSEN, GENERATED, FakeFault, FakeHook
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -382,6 +383,21 @@ def test_a_request_does_not_set_the_idle_one_of_a_pair_while_a_hook_before_its_e
     world.hooks["ask"].failures = 0
     world.settle(engine, 2 * HOUR)
     assert (world.state.counts.succeeded, world.state.counts.disabled) == (3, 1)
+
+
+def test_no_more_than_three_stay_because_of_a_hook():
+    """Each rotation left one more that was accepted, for as long as the hook failed: the ledger grew and grew."""
+    world, engine = rotated(hooked(RETIREMENT, schedule=Every(2 * DAY)))
+    look = world.settle(engine, 12 * DAY, most=9000)
+    assert [entry.held_by for entry in world.state.ledger] == ["ask"] * MOST_KEPT
+    assert look.hold.reason is HoldReason.HOOK_FAILED
+    assert look.hold.message.startswith("no rotation begins by schedule while 3 replaced credentials stay (")
+    assert look.hold.message.endswith("ask fails: mend it, or take it out of the policy quarterly")
+    planned = next(event for event in forecast(engine.facts(world.target)).events if event.what == "rotation")
+    assert planned.why.endswith("; not while hooks keep 3 replaced credentials")
+    world.hooks["ask"].failures = 0
+    world.settle(engine, 3 * DAY, most=9000)
+    assert world.state.counts.succeeded > MOST_KEPT + 1
 
 
 def test_an_end_that_was_told_is_lifted_when_a_hook_is_to_come_before_it():
