@@ -11,7 +11,7 @@ from rotator.cli.choosing import select_accounts
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit, Interrupted
 from rotator.cli.options import Output, Why
-from rotator.cli.printing import cell, print_json, print_lines, print_table, safe, say, table
+from rotator.cli.printing import cell, few, print_json, print_lines, print_table, safe, say, table
 from rotator.cli.progress import screen, show_progress
 from rotator.cli.retire_orphans import RetiredOrphan, retire_orphans, rows_of
 from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
@@ -21,7 +21,6 @@ from rotator.observe.discrepancy_words import kind_word, remedies_of, row_of, wh
 from rotator.observe.time_words import counted
 from rotator.ports import StoreDenied
 
-_MOST_NAMED = 5
 _MOST_ROWS = 500  # of an account
 
 
@@ -146,11 +145,8 @@ def _doubts(account: ReconciledAccount) -> Iterator[str]:
     if account.problem:
         yield f"{names}: it is not certain that this is everything, so nothing counts as missing: {account.problem}"
     if account.unread:
-        some = ", ".join(account.unread[:_MOST_NAMED]) + (", …" if len(account.unread) > _MOST_NAMED else "")
-        yield (
-            f"{names}: {counted(len(account.unread), 'state document')} cannot be read ({some}): what they name may "
-            "be shown as foreign or orphaned"
-        )
+        unread = f"{counted(len(account.unread), 'state document')} cannot be read ({few(account.unread)})"
+        yield f"{names}: {unread}: what they name may be shown as foreign or orphaned"
 
 
 def _rows(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> list[dict[str, Any]]:
