@@ -10,6 +10,7 @@ from rotator.core.secret import Secret
 from rotator.settings import ConfigError, ConfigProblem, Settings
 
 _WITHIN = 15  # seconds for one message
+_FORM = "see https://github.com/caronc/apprise/wiki for the service's form, such as slack://TOKEN/#CHANNEL"
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 logging.getLogger("apprise").propagate = False  # its words may have a service's token in them
 
@@ -25,14 +26,21 @@ class AppriseSender:
     """One service. Apprise and its modules are loaded with the first one, which takes most of a second."""
 
     def __init__(self, url: Secret) -> None:
-        """Reads the URL without connecting. Raises ValueError if Apprise does not understand it."""
+        """Reads the URL without connecting.
+
+        Raises:
+            ValueError: Apprise does not understand it, or it switches verification off. Its arguments are what is wrong
+                and what would be right.
+        """
         from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType  # noqa: PLC0415
 
         asset = AppriseAsset(app_id="rotator", app_desc="credential rotation", secure_logging=True, async_mode=False)
         self._apprise = Apprise(asset=asset)
         self._text, self._types = NotifyFormat.TEXT, (NotifyType.WARNING, NotifyType.FAILURE)
         if not self._apprise.add(url.reveal()):
-            raise ValueError("is no URL that Apprise understands")
+            raise ValueError("is no URL that Apprise understands", _FORM)
+        if not all(service.verify_certificate for service in self._apprise):
+            raise ValueError("switches off the verification of the service's certificate", "remove verify=no from it")
 
     def __call__(self, title: str, body: str, *, urgent: bool) -> str:
         """Returns why the message was not taken, or an empty text."""
@@ -51,7 +59,7 @@ def senders(settings: Settings, config: Path) -> Mapping[str, AppriseSender]:
     """Returns the service of each route.
 
     Raises:
-        ConfigError: Apprise does not understand one of the URLs.
+        ConfigError: Apprise does not understand one of the URLs, or one is not to be verified.
     """
     made: dict[str, AppriseSender] = {}
     problems = []
@@ -59,8 +67,8 @@ def senders(settings: Settings, config: Path) -> Mapping[str, AppriseSender]:
         try:
             made[name] = AppriseSender(route.url.value)
         except ValueError as error:
-            remedy = "see https://github.com/caronc/apprise/wiki for the service's form, such as slack://TOKEN/#CHANNEL"
-            problems.append(ConfigProblem(str(config), None, None, f"notifications.{name}.url", str(error), remedy))
+            what, remedy = error.args
+            problems.append(ConfigProblem(str(config), None, None, f"notifications.{name}.url", what, remedy))
     if problems:
         raise ConfigError(problems)
     return made
