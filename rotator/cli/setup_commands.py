@@ -105,9 +105,9 @@ def init(
 ) -> None:
     """Writes a first configuration: asks at a terminal, or takes options.
 
-    It writes config.yaml, and with a Vault of your own vault-policy.hcl, the rights that rotator needs there. Keys are
-    referred to and never written. What is written loads: the only thing that check-config may miss afterwards are
-    variables and files of keys that are not there yet, and they are named.
+    It writes config.yaml and, with a Vault of your own, vault-policy.hcl: the rights that rotator needs there. Keys are
+    referred to and never written. What is written loads: all that check-config may miss afterwards are variables and
+    files of keys that are not there yet, and they are named.
 
     \b
     Examples:
