@@ -114,7 +114,7 @@ def print_found(found: Sequence[ReconciledAccount], options: ReconcileOptions) -
             print_table(_table(shown[:_MOST_ROWS]))
             print_lines(*remedies_of(shown))
         if len(shown) > _MOST_ROWS:
-            say(f"{len(shown) - _MOST_ROWS} more: --only chooses, and --output json has all")
+            say(f"{len(shown) - _MOST_ROWS:,} more: --only chooses, and --output json has all")
 
 
 def _table(shown: Sequence[Discrepancy]) -> Table:
@@ -132,7 +132,7 @@ def _credential(found: Discrepancy) -> str:
 
 def _sum(account: ReconciledAccount) -> str:
     """Returns how much of each kind there is, shown or not."""
-    kinds = [f"{number} {kind_word(kind)}" for kind, number in account.result.counts.items() if number]
+    kinds = [f"{number:,} {kind_word(kind)}" for kind, number in account.result.counts.items() if number]
     listed = f"{counted(account.result.listed, 'credential')} listed"
     if account.problem:
         listed = f"at least {listed}" if account.result.listed else "not listed"

@@ -37,7 +37,7 @@ def test_a_long_table_ends_and_says_so(capsys: pytest.CaptureFixture[str]) -> No
     print_found([account(*(found(number=number) for number in range(1200)))], OPTIONS)
     out, err = capsys.readouterr()
     assert out.count("foreign  ") == 500
-    assert "prod, again: 3 credentials listed; 1200 foreign" in out
+    assert "prod, again: 3 credentials listed; 1,200 foreign" in out
     assert "700 more" in err
 
 
