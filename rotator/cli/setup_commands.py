@@ -8,7 +8,7 @@ import typer
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output, OutputOption
 
-_Directory = Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the files are written.", show_default=False)]
+_Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Where the files are written.", show_default=False)]
 _Provider = Annotated[
     str | None, typer.Option("--provider", metavar="TYPE", help="The type of the provider account, such as vobiz.")
 ]
