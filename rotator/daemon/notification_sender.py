@@ -11,6 +11,7 @@ from rotator.core.secret import Secret
 from rotator.settings import ConfigError, ConfigProblem, Settings
 
 _WITHIN = 15  # seconds for one message
+_FORM = "see https://github.com/caronc/apprise/wiki for the service's form, such as slack://TOKEN/#CHANNEL"
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 logging.getLogger("apprise").propagate = False  # its words may have a service's token in them
 
@@ -30,10 +31,14 @@ class AppriseSender:
     """
 
     def __init__(self, url: Secret, within: float = _WITHIN) -> None:
-        """Reads the URL without connecting. Raises ValueError if Apprise does not understand it.
+        """Reads the URL without connecting.
 
         Args:
             within: seconds for one message.
+
+        Raises:
+            ValueError: Apprise does not understand it, or it switches verification off. Its arguments are what is wrong
+                and what would be right.
         """
         from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, OverflowMode  # noqa: PLC0415
 
@@ -48,8 +53,11 @@ class AppriseSender:
         self._apprise = Apprise(asset=asset)
         self._text, self._types = NotifyFormat.TEXT, (NotifyType.WARNING, NotifyType.FAILURE)
         if not self._apprise.add(url.reveal()):
-            raise ValueError("is no URL that Apprise understands")
+            raise ValueError("is no URL that Apprise understands", _FORM)
         for service in self._apprise:
+            if not service.verify_certificate:
+                what = "switches off the verification of the service's certificate"
+                raise ValueError(what, "remove verify=no from it")
             if service.overflow_mode is OverflowMode.UPSTREAM:  # its default: many services refuse what is too long
                 service.overflow_mode = OverflowMode.TRUNCATE
         self._within, self._sending = within, Thread()
@@ -83,7 +91,7 @@ def senders(settings: Settings, config: Path) -> Mapping[str, AppriseSender]:
     """Returns the service of each route.
 
     Raises:
-        ConfigError: Apprise does not understand one of the URLs.
+        ConfigError: Apprise does not understand one of the URLs, or one is not to be verified.
     """
     made: dict[str, AppriseSender] = {}
     problems = []
@@ -91,8 +99,8 @@ def senders(settings: Settings, config: Path) -> Mapping[str, AppriseSender]:
         try:
             made[name] = AppriseSender(route.url.value)
         except ValueError as error:
-            remedy = "see https://github.com/caronc/apprise/wiki for the service's form, such as slack://TOKEN/#CHANNEL"
-            problems.append(ConfigProblem(str(config), None, None, f"notifications.{name}.url", str(error), remedy))
+            what, remedy = error.args
+            problems.append(ConfigProblem(str(config), None, None, f"notifications.{name}.url", what, remedy))
     if problems:
         raise ConfigError(problems)
     return made

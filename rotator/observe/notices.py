@@ -54,7 +54,7 @@ class Condition:
 class NoticeRules:
     """What one route is told, and how often."""
 
-    collect: timedelta  # how long news are collected into one message
+    collect: timedelta  # how long news is collected into one message
     remind: timedelta  # how often what lasts is told again
     at_most: int  # messages in an hour; what comes beyond that is told together, later
 

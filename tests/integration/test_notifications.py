@@ -141,6 +141,12 @@ def test_a_url_that_apprise_does_not_understand_is_refused():
     assert TOKEN not in str(refused.value)
 
 
+def test_a_url_that_leaves_the_certificate_unverified_is_refused():
+    with pytest.raises(ValueError, match="switches off") as refused:
+        AppriseSender(Secret(f"jsons://pager.example.com/{TOKEN}?verify=no"))
+    assert TOKEN not in str(refused.value)
+
+
 @pytest.fixture
 def run_command(monkeypatch, capfd) -> RunCommand:
     monkeypatch.setenv("COLUMNS", "120")
