@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from rotator.cli.completion import account_names
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import (
     DEFAULT_CONFIG,
     READABLE_FILES,
+    AccountName,
     ByOption,
     Config,
     Output,
@@ -17,17 +17,9 @@ from rotator.cli.options import (
     ReasonOption,
     TicketOption,
     Why,
+    YesOption,
 )
 
-_AccountName = Annotated[
-    str,
-    typer.Argument(
-        metavar="ACCOUNT",
-        help="The provider account's name in the configuration.",
-        show_default=False,
-        autocompletion=account_names,
-    ),
-]
 _Write = Annotated[
     bool, typer.Option("--write", help="Also take a scratch credential through its whole life, and delete it.")
 ]
@@ -92,11 +84,11 @@ def check_config(
 
 
 def check_provider(
-    account: _AccountName,
+    account: AccountName,
     write: _Write = False,
     expendable: _Expendable = None,
     transcript: _Transcript = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     reason: ReasonOption = "check",
     by: ByOption = "",
     ticket: TicketOption = "",

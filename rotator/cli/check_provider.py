@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rotator import __version__
+from rotator.cli.choosing import check_names
 from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit, Interrupted
@@ -66,9 +67,7 @@ def check_account(config: Path, options: CheckOptions, output: Output) -> Exit:
 
 def _check(context: CommandContext, account: str) -> AccountCheck:
     components = context.components
-    if account not in components.providers:
-        names = ", ".join(components.providers)
-        raise CommandError(f"{account!r} is not a provider account; configured: {names}", Exit.USAGE)
+    check_names([account], components.providers, "account")
     composition, keys = context.composition, components.evidence_keys
     same = [name for name, key in keys.items() if key == keys[account]]
     return AccountCheck(

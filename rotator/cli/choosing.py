@@ -1,4 +1,4 @@
-"""Chooses targets by name, by pattern and by label."""
+"""Chooses targets by name, by pattern and by label, and accounts and routes by name."""
 
 from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -32,8 +32,7 @@ def select_targets(targets: Iterable[Target], choice: Choice) -> tuple[Target, .
 def select_target(targets: Iterable[Target], name: str) -> Target:
     """Returns the target with exactly that name. Raises CommandError: there is none."""
     known = {target.name: target for target in targets}
-    if name not in known:
-        raise CommandError(_unknown(name, known, "target"), Exit.USAGE)
+    check_names([name], known, "target")
     return known[name]
 
 
@@ -45,6 +44,17 @@ def select_accounts(accounts: Iterable[str], names: Collection[str]) -> tuple[st
     """
     known = {account: account for account in accounts}
     return tuple(_named(known, names, "account") if names else known)
+
+
+def check_names(names: Iterable[str], known: Collection[str], what: str) -> None:
+    """Checks that each name is known. Raises CommandError: some are not; all of those are named.
+
+    Args:
+        what: they are names of, such as `account`.
+    """
+    unknown = [_unknown(name, known, what) for name in dict.fromkeys(names) if name not in known]
+    if unknown:
+        raise CommandError("\n".join(unknown), Exit.USAGE)
 
 
 def _named(known: Mapping[str, T], names: Collection[str], what: str) -> list[T]:

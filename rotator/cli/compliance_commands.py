@@ -95,9 +95,9 @@ def report(
     """Shows how old each accepted password is, and whether that is within its limit (`limits`).
 
     Without a day it reads the documents in Vault: what is accepted now, replaced passwords that are not refused yet
-    included. With --as-of, or --from and --to, it reads the audit: the greatest age that any password of a target had
-    while it was accepted, and who asked for emergency changes. What the audit does not have is said, never filled in.
-    No provider is called.
+    included, and, if no target is chosen, how old the accounts' own keys are. With --as-of, or --from and --to, it
+    reads the audit: the greatest age that any password of a target had while it was accepted, and who asked for
+    emergency changes. What the audit does not have is said, never filled in. No provider is called.
 
     The SHA-256 of a report as JSON, CSV or HTML goes into the audit: `rotator verify-report FILE` shows that a file is
     what was reported.
@@ -112,7 +112,7 @@ def report(
 
     \b
     Exit codes:
-      0  nothing is, or was, accepted beyond its limit
+      0  nothing is, or was, accepted beyond its limit, and no account's key is too old or has expired
       1  something is, or was
       2  wrong usage, an unknown target, or an invalid configuration
       3  Vault is unusable, or did not take the record of the report

@@ -7,7 +7,7 @@ from typing import Any
 
 from rotator.cli.context import CommandContext
 from rotator.cli.exits import CommandError
-from rotator.cli.printing import safe, say
+from rotator.cli.printing import few, say
 from rotator.cli.progress import ProgressObserver
 from rotator.cli.reconcile import reconcile_one, reconciler_of
 from rotator.core.consumer_document import ConsumerDocument
@@ -20,7 +20,6 @@ from rotator.observe.time_words import counted
 from rotator.settings.import_plan import ImportRow
 from rotator.settings.import_source import ImportSource
 
-_MOST_NAMED = 5
 _FITS = (DiscrepancyKind.NEVER_ROTATED, DiscrepancyKind.FOREIGN)
 
 
@@ -47,8 +46,7 @@ def listed_source(
             usernames.append(entry.username)
     odd = [username for username in usernames if not is_name(name.replace("{username}", username))]
     if odd:
-        some = ", ".join(safe(username) for username in odd[:_MOST_NAMED]) + ", …" * (len(odd) > _MOST_NAMED)
-        say(f"{counted(len(odd), 'username')} cannot be part of a target's name: {some}; import them from a file")
+        say(f"{counted(len(odd), 'username')} cannot be part of a target's name: {few(odd)}; import them from a file")
     usernames = sorted(set(usernames) - set(odd))
     rows: list[dict[str, Any]] = [{"credential": {"username": username}} for username in usernames]
     return ImportSource(Path(f"the listing of {account}"), True, rows, [*range(1, len(rows) + 1)])
@@ -127,6 +125,6 @@ def _reconciled(
     if found.problem:
         raise CommandError(f"{account}: its listing could not be read to the end: {found.problem}")
     if found.unread:
-        some = ", ".join(found.unread[:_MOST_NAMED])
-        raise CommandError(f"state documents cannot be read ({some}): what they name may look like somebody else's")
+        unread = f"{counted(len(found.unread), 'state document')} cannot be read ({few(found.unread)})"
+        raise CommandError(f"{unread}: what they name may look like somebody else's")
     return found

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from rotator.cli.completion import account_names
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import (
     DEFAULT_CONFIG,
+    AccountName,
     ByOption,
     Config,
     Output,
@@ -16,7 +16,76 @@ from rotator.cli.options import (
     ReasonOption,
     TicketOption,
     Why,
+    YesOption,
 )
+
+_Source = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="CSV with a header, or JSON lines; '-' for standard input; 'listing' for what the account has and "
+        "nothing knows.",
+        show_default=False,
+    ),
+]
+_To = Annotated[
+    Path | None,
+    typer.Option(
+        "--to",
+        metavar="FILE",
+        help="The file to add targets to, which the configuration includes: .csv, .jsonl or .yaml. Default: one "
+        "named after the account, in the first folder that the configuration includes.",
+        show_default=False,
+    ),
+]
+_Username = Annotated[
+    str, typer.Option("--username", metavar="PATTERN", help="Of a listing, only usernames like this.")
+]
+_Description = Annotated[
+    str, typer.Option("--description", metavar="PATTERN", help="Of a listing, only descriptions like this.")
+]
+_Name = Annotated[
+    str, typer.Option("--name", metavar="TEMPLATE", help="The name of a target that has none in the source.")
+]
+_Path = Annotated[
+    str | None,
+    typer.Option(
+        "--path",
+        metavar="TEMPLATE",
+        help="The path of a target that has none in the source, such as 'sip/{name}'.",
+        show_default=False,
+    ),
+]
+_Strategy = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="NAME", help="Likewise the strategy.", show_default=False),
+]
+_Policy = Annotated[
+    str | None, typer.Option("--policy", metavar="NAME", help="Likewise the policy.", show_default=False)
+]
+_Label = Annotated[
+    list[str] | None,
+    typer.Option("--label", "-l", metavar="KEY=VALUE", help="A label of every target.", show_default=False),
+]
+_Adopt = Annotated[
+    bool,
+    typer.Option(
+        "--adopt",
+        help="Take up what is in use as rotator adopt does, without rotating it: by the column password, by the "
+        "document in Vault, or by what the account shows.",
+    ),
+]
+_Rotate = Annotated[
+    bool,
+    typer.Option(
+        "--rotate", help="Take up what is in use, known password or not, and request a rotation from the daemon."
+    ),
+]
+_SkipConflicts = Annotated[
+    bool, typer.Option("--skip-conflicts", help="Leave out the rows that are in conflict, and import the rest.")
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,83 +94,21 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    account: Annotated[
-        str,
-        typer.Argument(
-            metavar="ACCOUNT",
-            help="The provider account's name in the configuration.",
-            show_default=False,
-            autocompletion=account_names,
-        ),
-    ],
-    source: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="CSV with a header, or JSON lines; '-' for standard input; 'listing' for what the account has and "
-            "nothing knows.",
-            show_default=False,
-        ),
-    ],
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            "--to",
-            metavar="FILE",
-            help="The file to add targets to, which the configuration includes: .csv, .jsonl or .yaml. Default: one "
-            "named after the account, in the first folder that the configuration includes.",
-            show_default=False,
-        ),
-    ] = None,
-    username: Annotated[
-        str, typer.Option("--username", metavar="PATTERN", help="Of a listing, only usernames like this.")
-    ] = "*",
-    description: Annotated[
-        str, typer.Option("--description", metavar="PATTERN", help="Of a listing, only descriptions like this.")
-    ] = "*",
-    name: Annotated[
-        str, typer.Option("--name", metavar="TEMPLATE", help="The name of a target that has none in the source.")
-    ] = "{username}",
-    path: Annotated[
-        str | None,
-        typer.Option(
-            "--path",
-            metavar="TEMPLATE",
-            help="The path of a target that has none in the source, such as 'sip/{name}'.",
-            show_default=False,
-        ),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option("--strategy", metavar="NAME", help="Likewise the strategy.", show_default=False),
-    ] = None,
-    policy: Annotated[
-        str | None, typer.Option("--policy", metavar="NAME", help="Likewise the policy.", show_default=False)
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option("--label", "-l", metavar="KEY=VALUE", help="A label of every target.", show_default=False),
-    ] = None,
-    adopt: Annotated[
-        bool,
-        typer.Option(
-            "--adopt",
-            help="Take up what is in use as rotator adopt does, without rotating it: by the column password, by the "
-            "document in Vault, or by what the account shows.",
-        ),
-    ] = False,
-    rotate: Annotated[
-        bool,
-        typer.Option(
-            "--rotate", help="Take up what is in use, known password or not, and request a rotation from the daemon."
-        ),
-    ] = False,
-    skip_conflicts: Annotated[
-        bool, typer.Option("--skip-conflicts", help="Leave out the rows that are in conflict, and import the rest.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
+    account: AccountName,
+    source: _Source,
+    to: _To = None,
+    username: _Username = "*",
+    description: _Description = "*",
+    name: _Name = "{username}",
+    path: _Path = None,
+    strategy: _Strategy = None,
+    policy: _Policy = None,
+    label: _Label = None,
+    adopt: _Adopt = False,
+    rotate: _Rotate = False,
+    skip_conflicts: _SkipConflicts = False,
+    dry_run: _DryRun = False,
+    yes: YesOption = False,
     config: Config = DEFAULT_CONFIG,
     reason: ReasonOption = "imported",
     by: ByOption = "",

@@ -10,14 +10,14 @@ from rotator.cli.printing import cell, print_lines, print_table, safe, table
 from rotator.settings.import_plan import ImportRow, RowVerdict
 
 _MOST_ROWS = 50  # with more of them, only those are shown that somebody has to look at
-_MOST_CONFLICTS = 100
+_MOST_WRONG = 100
 _WORDS = {RowVerdict.NEW: "new", RowVerdict.CONFIGURED: "configured already", RowVerdict.CONFLICT: "in conflict"}
 
 
 def print_plan(rows: Sequence[ImportRow], account: str) -> None:
     """Prints a table of the rows, or of those in conflict if there are many, and a sum."""
     conflicts = [row for row in rows if row.verdict is RowVerdict.CONFLICT]
-    shown = rows if len(rows) <= _MOST_ROWS else conflicts[:_MOST_CONFLICTS]
+    shown = rows if len(rows) <= _MOST_ROWS else conflicts[:_MOST_WRONG]
     if shown:
         lines = table("Target", "Username", "Path", "Line", "Result")
         for row in shown:
@@ -27,11 +27,16 @@ def print_plan(rows: Sequence[ImportRow], account: str) -> None:
             names = ", ".join(target.credential.names)
             lines.add_row(*(cell(text) for text in (target.name, names, target.path, where, said)))
         print_table(lines)
-    if len(rows) > _MOST_ROWS and len(conflicts) > _MOST_CONFLICTS:
-        print_lines(f"… and {len(conflicts) - _MOST_CONFLICTS:,} more in conflict: --output json has them")
+    if len(rows) > _MOST_ROWS:
+        _print_rest(len(conflicts))
     numbers = Counter(row.verdict for row in rows)
     parts = [f"{numbers[verdict]:,} {word}" for verdict, word in _WORDS.items() if numbers[verdict]]
     print_lines("", f"{account}: {', '.join(parts) or 'nothing to import'}")
+
+
+def _print_rest(wrong: int) -> None:
+    if wrong > _MOST_WRONG:
+        print_lines(f"… and {wrong - _MOST_WRONG:,} more: --output json has them")
 
 
 def _why(row: ImportRow) -> str:
@@ -48,9 +53,10 @@ def print_adopted(adopted: Sequence[AdoptedRow]) -> None:
     failed = [each for each in adopted if each.result is AdoptionResult.FAILED]
     if failed:
         lines = table("Target", "Not taken up because")
-        for each in failed[:_MOST_CONFLICTS]:
+        for each in failed[:_MOST_WRONG]:
             lines.add_row(safe(each.name), cell(each.message))
         print_table(lines)
+        _print_rest(len(failed))
         print_lines("")
     numbers = Counter(each.result for each in adopted)
     print_lines(", ".join(f"{number:,} {result}" for result, number in numbers.items()))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rotator.cli.choosing import check_names
 from rotator.cli.confirmation import confirm
 from rotator.cli.context import open_context
 from rotator.cli.exits import CommandError, Exit
@@ -19,7 +20,6 @@ from rotator.cli.printing import print_json, print_lines, say
 from rotator.cli.progress import screen, show_progress
 from rotator.cli.writing import put_in_place
 from rotator.core.model import Target
-from rotator.fields.suggestions import suggest
 from rotator.fields.text import LoadContext
 from rotator.observe.time_words import counted
 from rotator.settings import ConfigError, Draft, load
@@ -132,9 +132,7 @@ class _Import:
         there = self._before or without_targets(self.to.suffix)
         self._base = Draft({self.to.resolve(): there}, targets_may_lack=True)
         self._settings = load(config, os.environ, self._base)
-        if options.account not in self._settings.providers:
-            what = f"there is no provider account {options.account!r}"
-            raise CommandError(f"{what}: {suggest(options.account, self._settings.providers, 'accounts')}", Exit.USAGE)
+        check_names([options.account], self._settings.providers, "account")
         try:
             outer = self._settings.defaults
             self._defaults = RowDefaults.of(options.account, options.defaults, options.name, outer)

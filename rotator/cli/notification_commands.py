@@ -17,7 +17,7 @@ def send_test(
     routes: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ROUTE]...",
+            metavar="ROUTE",
             help="Names of `notifications`; default all of them.",
             show_default=False,
             autocompletion=route_names,

@@ -4,11 +4,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from rotator.cli.choosing import check_names
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import cell, print_json, print_table, table
 from rotator.daemon.notification_sender import senders
-from rotator.fields.suggestions import suggest
 from rotator.settings import load
 
 _TITLE = "rotator: a test"
@@ -21,9 +21,7 @@ def send_tests(config: Path, routes: Sequence[str], output: Output) -> Exit:
     made = senders(settings, config)
     if not made:
         raise CommandError("no route is configured: add one to notifications, see docs/operations.md", Exit.USAGE)
-    for name in routes:
-        if name not in made:
-            raise CommandError(f"there is no route {name!r}: {suggest(name, made, 'routes')}", Exit.USAGE)
+    check_names(routes, made, "route")
     problems = {name: made[name](_TITLE, _BODY, urgent=False) for name in routes or made}
     if output is Output.JSON:
         rows = [{"route": name, "taken": not problem, "problem": problem or None} for name, problem in problems.items()]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rotator.cli.completion import target_names
+from rotator.cli.completion import account_names, target_names
 
 DEFAULT_CONFIG = Path("/etc/rotator/config.yaml")
 
@@ -44,6 +44,15 @@ TargetName = Annotated[
     str,
     typer.Argument(metavar="TARGET", help="The target's name.", show_default=False, autocompletion=target_names),
 ]
+AccountName = Annotated[
+    str,
+    typer.Argument(
+        metavar="ACCOUNT",
+        help="The provider account's name in the configuration.",
+        show_default=False,
+        autocompletion=account_names,
+    ),
+]
 ChosenLabels = Annotated[
     list[str] | None,
     typer.Option("--label", "-l", metavar="KEY=VALUE", help="Only targets with this label. With several: with all."),
@@ -58,6 +67,7 @@ NoWaitOption = Annotated[
 HereOption = Annotated[
     bool, typer.Option("--here", help="Carry it out in this process, even if a daemon lives.", show_default=False)
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the audit.")]
 ByOption = Annotated[
     str,

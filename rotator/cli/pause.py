@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rotator.cli.asking import Ringer
-from rotator.cli.choosing import select_targets
+from rotator.cli.choosing import check_names, select_targets
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.moments import moment_of
@@ -19,7 +19,6 @@ from rotator.core.blackouts import Extent
 from rotator.core.clocks import Clocks
 from rotator.core.model import Target
 from rotator.core.pauses import LONGEST, Pause, Pauses, Scope
-from rotator.fields.suggestions import suggest
 from rotator.fields.times import duration_text
 from rotator.observe.time_words import counted, when
 
@@ -85,9 +84,8 @@ def _extent(text: str) -> Extent:
 
 def _scope(context: CommandContext, wanted: PauseOptions) -> Scope:
     components = context.components
-    if wanted.account and wanted.account not in components.kinds:
-        known = suggest(wanted.account, components.kinds, "accounts")
-        raise CommandError(f"there is no account {wanted.account!r}: {known}", Exit.USAGE)
+    if wanted.account:
+        check_names([wanted.account], components.kinds, "account")
     chosen = select_targets(components.targets, Choice(wanted.names, wanted.labels))
     if wanted.names:
         return Scope(targets=tuple(sorted(target.name for target in chosen)))

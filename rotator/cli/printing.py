@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from rich import box
@@ -14,12 +14,18 @@ from rich.table import Table
 from rotator.observe.controls import visible
 
 _WIDEST_NAME = 24  # columns that a name gets even if the table is too wide for the terminal
+_MOST_NAMED = 5
 _UNBOUNDED = 10_000  # columns
 
 
 def safe(text: str) -> str:
     """Returns the text with control characters escaped: text from Vault must not control a terminal."""
     return visible(text)
+
+
+def few(names: Sequence[str]) -> str:
+    """Returns the first five names of a list, and whether there are more."""
+    return ", ".join(names[:_MOST_NAMED]) + ", …" * (len(names) > _MOST_NAMED)
 
 
 def cell(text: str) -> str:

@@ -11,17 +11,16 @@ from rotator.cli.choosing import select_accounts
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit, Interrupted
 from rotator.cli.options import Output, Why
-from rotator.cli.printing import cell, print_json, print_lines, print_table, safe, say, table
+from rotator.cli.printing import cell, few, print_json, print_lines, print_table, safe, say, table
 from rotator.cli.progress import screen, show_progress
 from rotator.cli.retire_orphans import RetiredOrphan, retire_orphans, rows_of
 from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
 from rotator.core.model import Target
 from rotator.engine import ReconciledAccount, Reconciler
-from rotator.observe.discrepancy_words import remedy_of, row_of, what_of
+from rotator.observe.discrepancy_words import kind_word, remedies_of, row_of, what_of
 from rotator.observe.time_words import counted
 from rotator.ports import StoreDenied
 
-_MOST_NAMED = 5
 _MOST_ROWS = 500  # of an account
 
 
@@ -105,7 +104,7 @@ def reconciler_of(context: CommandContext, targets: Sequence[Target]) -> Reconci
 
 
 def print_found(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> None:
-    """Prints the sum and a table for each account, and what is not certain."""
+    """Prints for each account the sum, what is not certain, a table, and what ends what it shows."""
     for account in found:
         print_lines(_sum(account))
         for line in _doubts(account):
@@ -113,20 +112,17 @@ def print_found(found: Sequence[ReconciledAccount], options: ReconcileOptions) -
         shown = account.result.of(*options.kinds)
         if shown:
             print_table(_table(shown[:_MOST_ROWS]))
+            print_lines(*remedies_of(shown))
         if len(shown) > _MOST_ROWS:
-            say(f"{len(shown) - _MOST_ROWS} more: --only chooses, and --output json has all")
+            say(f"{len(shown) - _MOST_ROWS:,} more: --only chooses, and --output json has all")
 
 
 def _table(shown: Sequence[Discrepancy]) -> Table:
     rows = table("Finding", "Credential", "Target", "What")
     for each in shown:
         targets = "\n".join(safe(name) for name in each.targets)
-        rows.add_row(_word(each.kind), cell(_credential(each)), targets, cell(f"{what_of(each)}; {remedy_of(each)}"))
+        rows.add_row(kind_word(each.kind), cell(_credential(each)), targets, cell(what_of(each)))
     return rows
-
-
-def _word(kind: DiscrepancyKind) -> str:
-    return kind.value.replace("_", " ")
 
 
 def _credential(found: Discrepancy) -> str:
@@ -136,7 +132,7 @@ def _credential(found: Discrepancy) -> str:
 
 def _sum(account: ReconciledAccount) -> str:
     """Returns how much of each kind there is, shown or not."""
-    kinds = [f"{number} {_word(kind)}" for kind, number in account.result.counts.items() if number]
+    kinds = [f"{number:,} {kind_word(kind)}" for kind, number in account.result.counts.items() if number]
     listed = f"{counted(account.result.listed, 'credential')} listed"
     if account.problem:
         listed = f"at least {listed}" if account.result.listed else "not listed"
@@ -149,11 +145,8 @@ def _doubts(account: ReconciledAccount) -> Iterator[str]:
     if account.problem:
         yield f"{names}: it is not certain that this is everything, so nothing counts as missing: {account.problem}"
     if account.unread:
-        some = ", ".join(account.unread[:_MOST_NAMED]) + (", …" if len(account.unread) > _MOST_NAMED else "")
-        yield (
-            f"{names}: {counted(len(account.unread), 'state document')} cannot be read ({some}): what they name may "
-            "be shown as foreign or orphaned"
-        )
+        unread = f"{counted(len(account.unread), 'state document')} cannot be read ({few(account.unread)})"
+        yield f"{names}: {unread}: what they name may be shown as foreign or orphaned"
 
 
 def _rows(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> list[dict[str, Any]]:

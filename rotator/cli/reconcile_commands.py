@@ -17,6 +17,7 @@ from rotator.cli.options import (
     ReasonOption,
     TicketOption,
     Why,
+    YesOption,
 )
 from rotator.core.discrepancies import DiscrepancyKind
 
@@ -27,44 +28,50 @@ class Repairable(Enum):
     ORPHANED = "orphaned"
 
 
+_Accounts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ACCOUNT",
+        help="Names of provider accounts, or patterns such as 'vobiz-*'. Default: all.",
+        show_default=False,
+        autocompletion=account_names,
+    ),
+]
+_Only = Annotated[
+    list[DiscrepancyKind] | None,
+    typer.Option("--only", help="Only findings of this kind; may be repeated.", show_default=False),
+]
+_Repair = Annotated[
+    Repairable | None,
+    typer.Option(
+        "--repair",
+        help="Retire the orphans that the audit says were created for a target: each gets an overlap and a "
+        "quarantine like a replaced credential. It asks before.",
+        show_default=False,
+    ),
+]
+_Audit = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--audit",
+        metavar="FILE",
+        help="With --repair: a copy of the audit, for what an older backup of Vault lacks; may be repeated.",
+        show_default=False,
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     app.command("reconcile")(reconcile)
 
 
 def reconcile(
-    accounts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ACCOUNT",
-            help="Names of provider accounts, or patterns such as 'vobiz-*'. Default: all.",
-            show_default=False,
-            autocompletion=account_names,
-        ),
-    ] = None,
-    only: Annotated[
-        list[DiscrepancyKind] | None,
-        typer.Option("--only", help="Only findings of this kind; may be repeated.", show_default=False),
-    ] = None,
-    repair: Annotated[
-        Repairable | None,
-        typer.Option(
-            "--repair",
-            help="Retire the orphans that the audit says were created for a target: each gets an overlap and a "
-            "quarantine like a replaced credential. It asks before.",
-            show_default=False,
-        ),
-    ] = None,
-    audit: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--audit",
-            metavar="FILE",
-            help="With --repair: a copy of the audit, for what an older backup of Vault lacks; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
+    accounts: _Accounts = None,
+    only: _Only = None,
+    repair: _Repair = None,
+    audit: _Audit = None,
+    yes: YesOption = False,
     reason: ReasonOption = "orphaned",
     by: ByOption = "",
     ticket: TicketOption = "",

@@ -20,6 +20,7 @@ from rotator.cli.options import (
     TargetName,
     TicketOption,
     Why,
+    YesOption,
     chosen,
 )
 
@@ -177,7 +178,7 @@ def adopt(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read its password from standard input; needs --yes.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
+    yes: YesOption = False,
     reason: ReasonOption = "on demand",
     by: ByOption = "",
     ticket: TicketOption = "",
@@ -218,7 +219,7 @@ def adopt(
 def abandon(
     target: TargetName,
     config: Config = DEFAULT_CONFIG,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
+    yes: YesOption = False,
     reason: ReasonOption = "on demand",
     by: ByOption = "",
     ticket: TicketOption = "",

@@ -8,6 +8,74 @@ import typer
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output, OutputOption
 
+_Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Where the files are written.", show_default=False)]
+_Provider = Annotated[
+    str | None, typer.Option("--provider", metavar="TYPE", help="The type of the provider account, such as vobiz.")
+]
+_Account = Annotated[
+    str | None, typer.Option("--account", metavar="NAME", help="A name for the account; default its type.")
+]
+_Strategy = Annotated[
+    str | None,
+    typer.Option("--strategy", metavar="NAME", help="replace, alternating or in-place; default the first possible."),
+]
+_Username = Annotated[
+    str | None,
+    typer.Option("--username", metavar="NAME", help="The username of the first target; two for alternating."),
+]
+_Target = Annotated[
+    str | None, typer.Option("--target", metavar="NAME", help="The first target's name; default the username.")
+]
+_Path = Annotated[
+    str | None, typer.Option("--path", metavar="PATH", help="Its document in Vault; default sip/ and the name.")
+]
+_Vault = Annotated[
+    str | None,
+    typer.Option(
+        "--vault", metavar="URL", help="Vault's address, or 'embedded' for one that rotator runs; default embedded."
+    ),
+]
+_Login = Annotated[
+    str | None, typer.Option("--login", metavar="METHOD", help="The login to Vault; default token_file.")
+]
+_MaxAge = Annotated[
+    str | None, typer.Option("--max-age", metavar="LENGTH", help="The greatest age of a password; default 90d.")
+]
+_Window = Annotated[
+    str | None,
+    typer.Option("--window", metavar="CRON", help="When rotations may begin, such as '0 2 * * *'; default always."),
+]
+_WindowLength = Annotated[
+    str | None, typer.Option("--window-length", metavar="LENGTH", help="How long that lasts; default 4h.")
+]
+_Timezone = Annotated[
+    str | None, typer.Option("--timezone", metavar="ZONE", help="The time zone of --window; default UTC.")
+]
+_Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Any other key, below account., vault., policy., limits. or target.; a secret as env:NAME, file:PATH "
+        "or vault:PATH#KEY.",
+        show_default=False,
+    ),
+]
+_TargetsFolder = Annotated[
+    str | None,
+    typer.Option(
+        "--targets-folder",
+        metavar="NAME",
+        help="Put targets into files of this folder, which the configuration includes: for many of them.",
+        show_default=False,
+    ),
+]
+_New = Annotated[
+    bool, typer.Option("--new", help="The account does not have the username yet: the first rotation creates it.")
+]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")]
+_Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -15,84 +83,31 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where the files are written.", show_default=False)
-    ] = Path(),
-    provider: Annotated[
-        str | None, typer.Option("--provider", metavar="TYPE", help="The type of the provider account, such as vobiz.")
-    ] = None,
-    account: Annotated[
-        str | None, typer.Option("--account", metavar="NAME", help="A name for the account; default its type.")
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            "--strategy", metavar="NAME", help="replace, alternating or in-place; default the first possible."
-        ),
-    ] = None,
-    username: Annotated[
-        str | None,
-        typer.Option("--username", metavar="NAME", help="The username of the first target; two for alternating."),
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="NAME", help="The first target's name; default the username.")
-    ] = None,
-    path: Annotated[
-        str | None, typer.Option("--path", metavar="PATH", help="Its document in Vault; default sip/ and the name.")
-    ] = None,
-    vault: Annotated[
-        str | None,
-        typer.Option(
-            "--vault", metavar="URL", help="Vault's address, or 'embedded' for one that rotator runs; default embedded."
-        ),
-    ] = None,
-    login: Annotated[
-        str | None, typer.Option("--login", metavar="METHOD", help="The login to Vault; default token_file.")
-    ] = None,
-    max_age: Annotated[
-        str | None, typer.Option("--max-age", metavar="LENGTH", help="The greatest age of a password; default 90d.")
-    ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option("--window", metavar="CRON", help="When rotations may begin, such as '0 2 * * *'; default always."),
-    ] = None,
-    window_length: Annotated[
-        str | None, typer.Option("--window-length", metavar="LENGTH", help="How long that lasts; default 4h.")
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option("--timezone", metavar="ZONE", help="The time zone of --window; default UTC.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Any other key, below account., vault., policy., limits. or target.; a secret as env:NAME, file:PATH "
-            "or vault:PATH#KEY.",
-            show_default=False,
-        ),
-    ] = None,
-    targets_folder: Annotated[
-        str | None,
-        typer.Option(
-            "--targets-folder",
-            metavar="NAME",
-            help="Put targets into files of this folder, which the configuration includes: for many of them.",
-            show_default=False,
-        ),
-    ] = None,
-    new: Annotated[
-        bool, typer.Option("--new", help="The account does not have the username yet: the first rotation creates it.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    directory: _Directory = Path(),
+    provider: _Provider = None,
+    account: _Account = None,
+    strategy: _Strategy = None,
+    username: _Username = None,
+    target: _Target = None,
+    path: _Path = None,
+    vault: _Vault = None,
+    login: _Login = None,
+    max_age: _MaxAge = None,
+    window: _Window = None,
+    window_length: _WindowLength = None,
+    timezone: _Timezone = None,
+    settings: _Settings = None,
+    targets_folder: _TargetsFolder = None,
+    new: _New = False,
+    yes: _Yes = False,
+    force: _Force = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Writes a first configuration: asks at a terminal, or takes options.
 
-    It writes config.yaml, and with a Vault of your own vault-policy.hcl, the rights that rotator needs there. Keys are
-    referred to and never written. What is written loads: the only thing that check-config may miss afterwards are
-    variables and files of keys that are not there yet, and they are named.
+    It writes config.yaml and, with a Vault of your own, vault-policy.hcl: the rights that rotator needs there. Keys are
+    referred to and never written. What is written loads: all that check-config may miss afterwards are variables and
+    files of keys that are not there yet, and they are named.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rotator import __version__
-from rotator.cli.choosing import select_targets
+from rotator.cli.choosing import check_names, select_targets
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.moments import moment_of
@@ -53,10 +53,7 @@ def show_status(config: Path, options: StatusOptions, output: Output) -> None:
 
 
 def _query(options: StatusOptions, context: CommandContext) -> StatusQuery:
-    unknown = sorted(set(options.accounts) - context.components.kinds.keys())
-    if unknown:
-        accounts = ", ".join(sorted(context.components.kinds))
-        raise CommandError(f"there is no account {', '.join(unknown)}: known accounts: {accounts}", Exit.USAGE)
+    check_names(options.accounts, context.components.kinds, "account")
     try:
         states = checked_states(options.states)
     except StatusQueryError as error:

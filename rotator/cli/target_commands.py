@@ -15,6 +15,7 @@ from rotator.cli.options import (
     TargetName,
     TicketOption,
     Why,
+    YesOption,
 )
 
 
@@ -93,7 +94,7 @@ def retire(
             "credentials may stay accepted; they are named before.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal.")] = False,
+    yes: YesOption = False,
     reason: ReasonOption = "retired",
     by: ByOption = "",
     ticket: TicketOption = "",

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from rotator.cli.exits import CommandError
@@ -13,7 +13,7 @@ def put_in_place(texts: Mapping[Path, str], *, replace: bool) -> None:
 
     Args:
         texts: what each file will contain. Its folder is made if need be.
-        replace: write over what is there, and keep its permissions.
+        replace: write over what is there, and keep its owner, if that is allowed, and its permissions.
 
     Raises:
         CommandError: a file is there already, or cannot be written.
@@ -41,7 +41,10 @@ def _draft(path: Path, text: str, rest: ExitStack) -> Path:
     # No secret is in it: whoever runs the daemon has to read it, so the umask decides.
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "w", encoding="utf-8") as file:
         if target.exists():
-            os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
+            before = target.stat()
+            with suppress(PermissionError):  # only root gives files away: a daemon of another user has to read it
+                os.fchown(file.fileno(), before.st_uid, before.st_gid)
+            os.fchmod(file.fileno(), before.st_mode & 0o777)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import groupby
 
 from rotator.core.model import TargetState
+from rotator.observe.controls import visible
 from rotator.observe.needs import Need
 from rotator.observe.target_words import ORPHAN
 
@@ -53,7 +54,7 @@ class Condition:
 class NoticeRules:
     """What one route is told, and how often."""
 
-    collect: timedelta  # how long news are collected into one message
+    collect: timedelta  # how long news is collected into one message
     remind: timedelta  # how often what lasts is told again
     at_most: int  # messages in an hour; what comes beyond that is told together, later
 
@@ -172,7 +173,7 @@ def _lines(prefix: str, found: Iterable[Condition], detail: Callable[[Condition]
         of_topic = list(group)
         yield f"{prefix}{TOPICS[topic]} ({topic}):"
         for one in of_topic[:_SHOWN]:
-            more = detail(one)
+            more = visible(detail(one))  # what others wrote adds no line of its own
             yield f"  {one.subject}: {more}" if more else f"  {one.subject}"
         if len(of_topic) > _SHOWN:
             yield f"  and {len(of_topic) - _SHOWN} more"

@@ -20,8 +20,8 @@ def length_text(length: timedelta) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """Returns `1 target`, `2 targets`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    """Returns `1 target`, `2,000 targets`."""
+    return f"{number} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def relative(moment: datetime, now: datetime) -> str:

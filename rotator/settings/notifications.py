@@ -44,7 +44,7 @@ class NotificationRoute(Section):
     labels: Labels = Field(default_factory=tuple)
     """Only targets that have all these labels; default all."""
     collect: Grace = timedelta(seconds=30)
-    """How long news are collected before they are sent as one message; default 30s."""
+    """How long news is collected before it is sent as one message; default 30s."""
     remind: Duration = timedelta(days=1)
     """How often what still needs attention is told again; default 1d."""
     at_most: Count = Field(default=20, ge=1, le=1000)

@@ -2,6 +2,10 @@
 
 import io
 import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from command_runner import RunCommand, command_runner
@@ -55,9 +59,91 @@ def test_why_it_was_not_taken_is_said_without_the_token(status, said, capfd):
     assert TOKEN not in log.getvalue() + shown.out + shown.err
 
 
+@contextmanager
+def odd_service(answer: bytes, *, ends: bool = True) -> Iterator[int]:
+    """Answers everybody with these bytes, and unless it ends with more of them for ever; yields its port."""
+    stopped = threading.Event()
+
+    def serve(taken: socket.socket) -> None:
+        with taken, suppress(OSError):
+            taken.recv(65_536)
+            taken.sendall(answer)
+            while not ends and not stopped.wait(0.05):
+                taken.sendall(b"x")
+
+    def accept(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=accept, args=(listening,), daemon=True).start()
+        yield listening.getsockname()[1]
+        stopped.set()
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_service_that_never_answers_holds_up_neither_the_others_nor_the_end_of_the_process():
+    before = set(threading.enumerate())
+    with odd_service(b"HTTP/1.1 200 OK\r\nX: ", ends=False) as port, http_receiver() as receiver:
+        hangs = AppriseSender(Secret(f"json://127.0.0.1:{port}/"), within=0.2)
+        works = AppriseSender(Secret(url_of(receiver)))
+        assert hangs("title", "text", urgent=False) == "the service did not answer within 0.2 s"
+        started = set(threading.enumerate()) - before
+        for _ in range(50):  # more than any pool of threads has
+            assert (
+                hangs("title", "text", urgent=False) == "the service still has the message before, and does not answer"
+            )
+        assert works("title", "text", urgent=False) == ""
+        ours = [each for each in started if each.name == "notification"]
+        assert len(ours) == 1
+        assert [each for each in set(threading.enumerate()) - before if not each.daemon] == []
+    ours[0].join(10)
+    assert not ours[0].is_alive()
+
+
+def test_no_redirect_is_followed():
+    with http_receiver(answers=[302]) as receiver:
+        assert AppriseSender(Secret(url_of(receiver)))("title", "text", urgent=False) == "the service answered 302"
+    assert len(receiver.requests) == 1
+
+
+def test_an_answer_with_odd_headers_brings_no_token_into_the_log(capfd):
+    log = io.StringIO()
+    configure("debug", "json", Redactor(), FakeClock(), log)
+    with odd_service(b"HTTP/1.1 200 OK\r\nA: b\r\nno header\r\nContent-Length: 0\r\n\r\n") as port:
+        AppriseSender(Secret(f"json://127.0.0.1:{port}/{TOKEN}"))("title", "text", urgent=False)
+    shown = capfd.readouterr()
+    assert TOKEN not in log.getvalue() + shown.out + shown.err
+
+
+@pytest.mark.parametrize("form", ["json", "form"])
+def test_half_a_character_of_a_provider_does_not_keep_a_message_from_being_taken(form):
+    with http_receiver() as receiver:
+        url = url_of(receiver).replace("json:", f"{form}:")
+        assert AppriseSender(Secret(url))("title", "phone: \ud800 is odd", urgent=False) == ""
+    assert b"is odd" in receiver.bodies[0].replace(b"+", b" ")
+
+
+def test_a_message_that_is_too_long_for_its_service_is_cut_and_not_refused_again_and_again():
+    with http_receiver() as receiver:
+        for more in ("", "?overflow=upstream"):
+            assert AppriseSender(Secret(url_of(receiver) + more))("title", "begin" + "x" * 99_999, urgent=False) == ""
+    for line in receiver.lines:
+        message = json.loads(line)["message"]
+        assert message.startswith("begin")
+        assert len(message) <= 32_768  # as much as Apprise knows a webhook to take
+
+
 def test_a_url_that_apprise_does_not_understand_is_refused():
     with pytest.raises(ValueError, match="no URL that Apprise understands") as refused:
         AppriseSender(Secret(f"nonsense://{TOKEN}"))
+    assert TOKEN not in str(refused.value)
+
+
+def test_a_url_that_leaves_the_certificate_unverified_is_refused():
+    with pytest.raises(ValueError, match="switches off") as refused:
+        AppriseSender(Secret(f"jsons://pager.example.com/{TOKEN}?verify=no"))
     assert TOKEN not in str(refused.value)
 
 

@@ -143,7 +143,6 @@ def secrets_in_environment(monkeypatch) -> None:
         monkeypatch.setenv(name, SENTINEL)
     monkeypatch.setenv("ROTATOR_PAGER_URL", f"json://{SENTINEL}@127.0.0.1/{SENTINEL}")
     monkeypatch.setenv("HOOK_KEY", base64.b64encode(SENTINEL.encode() * 2).decode())
-    monkeypatch.setenv("ROTATOR_PAGER_URL", f"jsons://news.example.com/{SENTINEL}")
 
 
 @pytest.fixture

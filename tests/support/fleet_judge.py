@@ -320,7 +320,8 @@ class FleetJudge:
             stored = self.world.accounts[key[0]].stored.get(key[1])
             if stored is None or key in watched.made_by_people or names_credential(state, key, stored):
                 continue
-            if not stored.enabled and watched.is_standing(stored.username):
+            standing = watched.is_standing(stored.username)
+            if standing and (not stored.enabled or key[0] in self.world.given_up):
                 continue  # nobody deletes one of a pair: its target may come back to the account
             self._break("orphan", watched.name, f"no document names {stored.username} at {key[0]}")
 

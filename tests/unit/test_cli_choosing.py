@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from rotator.cli.choosing import select_target, select_targets
-from rotator.cli.exits import CommandError
+from rotator.cli.choosing import check_names, select_target, select_targets
+from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Choice
 from rotator.core.model import Policy, Strategy, Target
 from rotator.core.passwords import PasswordRules
@@ -86,3 +86,13 @@ def test_a_command_for_one_target_takes_no_pattern():
     assert select_target(TARGETS, "office").name == "office"
     with pytest.raises(CommandError):
         select_target(TARGETS, "off*")
+
+
+def test_every_unknown_name_is_named_once():
+    check_names(["prod"], ["prod", "test"], "account")
+    with pytest.raises(CommandError) as caught:
+        check_names(["prodd", "prod", "x", "prodd"], ["prod", "test"], "account")
+    assert str(caught.value) == (
+        "there is no account 'prodd': did you mean 'prod'?\nthere is no account 'x': known accounts: prod, test"
+    )
+    assert caught.value.code is Exit.USAGE

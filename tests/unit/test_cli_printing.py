@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rotator.cli.printing import cell, safe, table
+from rotator.cli.printing import cell, few, safe, table
 from rotator.observe.time_words import length_text, relative
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -37,6 +37,11 @@ def test_moments_are_told_from_now():
 def test_control_characters_are_shown_and_not_obeyed():
     assert safe("a\x1b[31mred\r\nnext\x9b") == "a\\x1b[31mred\\x0d\\x0anext\\x9b"
     assert cell("a\x1b\nb") == "a\\x1b\nb"
+
+
+def test_of_many_names_the_first_are_shown():
+    assert few(["a", "b", "c", "d", "e"]) == "a, b, c, d, e"
+    assert few(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d, e, …"
 
 
 def test_markup_in_a_name_is_printed_as_it_is(capsys):

@@ -1,6 +1,7 @@
 """What `rotator reconcile` prints: one table for each account, of a length that somebody reads."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -36,8 +37,21 @@ def test_a_long_table_ends_and_says_so(capsys: pytest.CaptureFixture[str]) -> No
     print_found([account(*(found(number=number) for number in range(1200)))], OPTIONS)
     out, err = capsys.readouterr()
     assert out.count("foreign  ") == 500
-    assert "prod, again: 3 credentials listed; 1200 foreign" in out
+    assert "prod, again: 3 credentials listed; 1,200 foreign" in out
     assert "700 more" in err
+
+
+def test_a_remedy_is_printed_once_for_all_that_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    two = [replace(found(Reason.PUBLISHED_GONE, number), targets=(f"target{number}",)) for number in range(2)]
+    many = [replace(found(Reason.OF_REMOVED, number), targets=(f"target{number}",)) for number in range(7)]
+    print_found([account(*two, *many, found(Reason.SCRATCH), found(Reason.DISABLED))], OPTIONS)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "): " in line]
+    assert lines == [
+        "missing (lobby0, lobby1): rotator verify target0 target1: the daemon looks into it, and repairs it",
+        "orphaned (7 credentials): rotator retire NAME --published, or configure it again",
+        "orphaned (lobby0): rotator check-provider prod --write",
+        "changed (lobby0): rotator verify one: the daemon looks into it, and repairs it",
+    ]
 
 
 def test_what_is_not_certain_is_said(capsys: pytest.CaptureFixture[str]) -> None:

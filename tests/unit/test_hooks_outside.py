@@ -3,6 +3,8 @@
 import json
 import re
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -154,6 +156,30 @@ def test_a_command_that_does_not_end_is_killed_with_what_it_started(tmp_path):
     assert answer == Unknown(f"{tmp_path}/hook did not end within 1 s, and was killed")
     child = int((tmp_path / "child").read_text())
     eventually(lambda: not running(child), "the child is gone")
+
+
+FIRST_PROCESS = """
+import ctypes, os, pathlib, sys, time
+from datetime import timedelta
+from rotator.daemon.hooks.command import CommandHook
+
+assert ctypes.CDLL(None).prctl(36, 1) == 0  # PR_SET_CHILD_SUBREAPER: orphans become its children
+hangs, ends = (CommandHook((path,), timedelta(seconds=0.5), takes_password=False) for path in sys.argv[1:])
+print(hangs.run({}, None))
+limit = time.monotonic() + 10
+while left := pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text():
+    assert time.monotonic() < limit, f"zombies: {left}"
+    ends.run({}, None)
+"""
+
+
+def test_the_first_process_of_a_container_keeps_no_zombies(tmp_path):
+    (tmp_path / "hangs").mkdir()
+    (tmp_path / "ends").mkdir()
+    programs = program(tmp_path / "hangs", "sleep 600 & wait"), program(tmp_path / "ends", "exit 0")
+    done = subprocess.run([sys.executable, "-c", FIRST_PROCESS, *programs], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "and was killed" in done.stdout
 
 
 def running(pid: int) -> bool:

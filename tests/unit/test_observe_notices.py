@@ -166,3 +166,8 @@ def test_every_need_can_be_told_and_has_the_words_of_the_status():
     assert set(Need) < set(TOPICS)
     assert set(TOPICS) - set(FILTERS) == {"emergency", "circuit_open"}
     assert set(TOPICS) > URGENT
+
+
+def test_what_others_wrote_adds_no_line_of_its_own():
+    text = Notice((PHONE,)).body(lambda _: "no\nblocked until somebody acts (blocked):\r\n  lobby\x1b[2J")
+    assert text.splitlines()[1:] == [r"  phone: no\x0ablocked until somebody acts (blocked):\x0d\x0a  lobby\x1b[2J"]

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from rotator.core.account_key import AccountKey
 from rotator.observe.markup import Child, h
 from rotator.observe.target_words import STATES
-from rotator.observe.time_words import length_text, relative
-from rotator.observe.web.shell import ACCOUNTS, About, commands, list_address, number_of, page, table
+from rotator.observe.time_words import counted, length_text, relative
+from rotator.observe.web.shell import ACCOUNTS, About, commands, list_address, page, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def accounts_page(about: About, accounts: Iterable[AccountFacts]) -> str:
 
 
 def _body(about: About, accounts: list[AccountFacts]) -> Iterator[Child]:
-    yield h("h1", number_of(len(accounts), "provider account"))
+    yield h("h1", counted(len(accounts), "provider account"))
     if not accounts:
         return
     heads = (("Account", None), ("Targets", None), ("Circuit", None), ("Pace", None), ("Its key", None),
@@ -67,7 +67,7 @@ def _row(account: AccountFacts, now: datetime) -> list[Child]:
 
 def _targets(account: AccountFacts) -> Iterator[Child]:
     number = sum(account.states.values())
-    yield h("a", number_of(number, "target"), href=list_address(account=account.name))
+    yield h("a", counted(number, "target"), href=list_address(account=account.name))
     for state in STATES:
         if account.states.get(state):
             word = state.replace(" ", "_")

@@ -14,14 +14,13 @@ from rotator.observe.remedies import BY_URGENCY, commands_of_hold, end_of, remed
 from rotator.observe.status_words import Json, clock_words, orphan_words
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import STATES, state_word
-from rotator.observe.time_words import relative
+from rotator.observe.time_words import counted, relative
 from rotator.observe.web.shell import (
     FLEET,
     About,
     commands,
     list_address,
     named,
-    number_of,
     page,
     stamp,
     state_mark,
@@ -51,7 +50,7 @@ def fleet_page(about: About, facts: FleetFacts) -> str:
 def _body(about: About, facts: FleetFacts) -> Iterator[Child]:
     summary = facts.document["summary"]
     blocked = summary["states"].get("blocked", 0)
-    yield h("h1", number_of(summary["targets"], "target"))
+    yield h("h1", counted(summary["targets"], "target"))
     yield _verdict(facts.needs, blocked)
     yield _tiles(summary)
     for line in clock_words(timedelta(seconds=facts.document["clock_offset_seconds"] or 0)):
@@ -76,11 +75,11 @@ def _body(about: About, facts: FleetFacts) -> Iterator[Child]:
 
 def _verdict(needs: Mapping[str, Collection[str]], blocked: int) -> Element:
     if any(not URGENT.isdisjoint(words) for words in needs.values()):
-        return h("p", f"{number_of(len(needs), 'target')} to be looked after, some at once.", css="verdict bad")
+        return h("p", f"{counted(len(needs), 'target')} to be looked after, some at once.", css="verdict bad")
     if needs:
-        return h("p", f"{number_of(len(needs), 'target')} to be looked after.", css="verdict warn")
+        return h("p", f"{counted(len(needs), 'target')} to be looked after.", css="verdict warn")
     if blocked:
-        return h("p", f"{number_of(blocked, 'target')} blocked.", css="verdict warn")
+        return h("p", f"{counted(blocked, 'target')} blocked.", css="verdict warn")
     return h("p", "Nothing needs anybody.", css="verdict good")
 
 
@@ -209,5 +208,5 @@ def _audit(audit: Json | None) -> Element:
         return h("p", "unknown")
     if audit["sequence"] < 0:
         return h("p", "No record yet.")
-    where = f"Chain {audit['chain']}, record {audit['sequence']:,}; {number_of(audit['waiting'], 'record')} waiting."
+    where = f"Chain {audit['chain']}, record {audit['sequence']:,}; {counted(audit['waiting'], 'record')} waiting."
     return h("p", where, h("span", f" {audit['problem']}", css="bad") if audit["problem"] else None)

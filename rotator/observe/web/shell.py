@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from rotator.observe.markup import Child, Element, h, written
-from rotator.observe.time_words import counted, relative
+from rotator.observe.time_words import relative
 
 FLEET, TARGETS, ACCOUNTS = "/", "/targets", "/accounts"
 _WAYS = ((FLEET, "Fleet"), (TARGETS, "Targets"), (ACCOUNTS, "Accounts"))
@@ -141,8 +141,3 @@ def _cell(content: Child, column: tuple[str, str | None], place: int) -> Element
 def state_mark(state: str) -> Element:
     """Returns the word of a state, coloured by how much it matters."""
     return h("span", state, css={"blocked": "bad", "failing": "bad", "paused": "warn", "idle": "good"}.get(state))
-
-
-def number_of(number: int, what: str) -> str:
-    """Returns `1 target`, `2,000 targets`."""
-    return counted(number, what) if number < 1000 else f"{number:,} {what}s"

@@ -14,12 +14,12 @@ from rotator.observe.remedies import BY_URGENCY
 from rotator.observe.status_query import StatusQuery, StatusQueryError, parse
 from rotator.observe.status_words import Json, StatusWords
 from rotator.observe.target_words import FILTERS, ORPHAN, OTHERS
+from rotator.observe.time_words import counted
 from rotator.observe.web.shell import (
     TARGETS,
     About,
     lines,
     list_address,
-    number_of,
     page,
     state_mark,
     table,
@@ -110,7 +110,7 @@ def _body(about: About, found: TargetList) -> Iterator[Child]:
         yield h("p", h("a", "all targets", href=TARGETS))
         return
     shown = f"{first:,} to {first + len(rows) - 1:,} of " if found.matching > len(rows) else ""
-    yield h("p", f"{shown}{number_of(found.matching, 'target')}", role="status")
+    yield h("p", f"{shown}{counted(found.matching, 'target')}", role="status")
     words = StatusWords(about.now, about.now.tzinfo)
     heads = (("Target", None), ("State", None), ("Published", "wide"), ("Next rotation", None), ("What goes on", None))
     yield table("Targets", heads, (_row(row, words, found.needs[row["name"]]) for row in rows))

@@ -131,7 +131,7 @@ def test_a_rotation_by_a_disproved_strategy_is_held_with_the_command_that_ends_i
 
 def test_an_unknown_account_and_options_that_do_not_fit_are_refused(environment, run_command):
     environment.configure([OFFICE])
-    assert "configured: vobiz" in run_command("check-provider", "other").err
+    assert "known accounts: vobiz" in run_command("check-provider", "other").err
     assert run_command("check-provider", "other").code == 2
     assert "leave out --expendable" in run_command("check-provider", "vobiz", "--write", "--expendable", "x").err
     assert run_command("check-provider", "vobiz", "--expendable", "x").code == 2

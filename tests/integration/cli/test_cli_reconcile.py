@@ -33,7 +33,8 @@ def test_what_does_not_fit_is_named_with_what_ends_it(environment, run_command):
     assert set(found) == {("foreign", "pbx"), ("missing", "lobby")}
     assert found["missing", "lobby"]["remedy"].startswith("rotator verify lobby")
     table = run_command("reconcile", "--only", "missing").out
-    assert "published, and not there; rotator verify lobby" in " ".join(table.split())
+    assert "published, and not there" in table
+    assert "missing (lobby): rotator verify lobby: " in table
     assert "pbx" not in table
     assert "1 missing, 1 foreign" in table
     assert run_command("reconcile", "--only", "duplicate").code == 0

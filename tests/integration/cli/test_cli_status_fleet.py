@@ -113,7 +113,7 @@ def test_a_screen_gets_what_fits_and_what_needs_somebody_first(fleet, environmen
     ("words", "said"),
     [
         (["--state", "broken"], "no state broken: use never_rotated, idle"),
-        (["--account", "vobizz"], "there is no account vobizz: known accounts: vobiz"),
+        (["--account", "vobizz"], "there is no account 'vobizz': did you mean 'vobiz'?"),
         (["--due-before", "soon"], "'soon' is neither a day"),
         (["--sort", "size"], "cannot sort by 'size': use name, due, age, need"),
         (["--all", "--limit", "3"], "--all and --limit exclude each other"),

@@ -59,6 +59,7 @@ def test_a_rotation_waits_for_its_hook_and_tells_the_others(environment, pbx, tm
         "username=phone01",
         f"password={published.password.reveal()}",
     ]
+    assert (tmp_path / "trunk.conf").stat().st_mode & stat.S_IRWXO == 0
     told = [json.loads(body) for body in changes.bodies]
     assert {facts["key"] for facts in told} == {f"{published.attempt}.before_rotation"}
     assert not any(published.password.reveal().encode() in body for body in changes.bodies)
