@@ -203,8 +203,10 @@ def _postpone(caller: ProviderCaller, session: Session, entry: LedgerEntry, answ
     later = caller.next_try(entry.failures + 1, answer)
     if isinstance(answer, Retry) and answer.why is Wait.IN_USE:
         later = min(later, caller.shared_now() + _IN_USE_AGAIN)
-    if entry.stays_enabled or (_was_refused(answer, Refusal.PERMISSION) and not entry.compromised):
-        later = max(later, ledger.worth_trying_at(entry, session.clocks().earliest))
+    now = session.clocks().earliest
+    quick = entry.compromised or (entry.expires_at is not None and entry.expires_at > now)  # it may have to be lifted
+    if entry.stays_enabled or (_was_refused(answer, Refusal.PERMISSION) and not quick):
+        later = max(later, ledger.worth_trying_at(entry, now))
     session.write(ledger.after_postponement(session.state, entry, message_of(answer), later))
 
 

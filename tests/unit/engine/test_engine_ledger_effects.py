@@ -112,10 +112,19 @@ def test_what_may_not_be_disabled_is_deleted_when_its_quarantine_is_over(entry, 
         (Disable, {"quarantine": timedelta(hours=3)}, NOW + timedelta(hours=3)),
         (Overwrite, {"cutoff": Cutoff.OVERWRITE}, NOW + DAY),
         (Expire, {"disable_at": NOW + timedelta(hours=3)}, NOW + timedelta(hours=3)),
+        (Expire, {"disable_at": NOW + DAY, "expires_at": NOW + timedelta(hours=3)}, after_failures(2)),
         (Delete, {"disable_at": NOW - 9 * DAY}, NOW + DAY),
         (Delete, {"compromised": True}, after_failures(2)),
     ],
-    ids=["in quarantine", "its end is near", "no other way", "in advance", "past its end", "compromised"],
+    ids=[
+        "in quarantine",
+        "its end is near",
+        "no other way",
+        "in advance",
+        "told an earlier end",
+        "past its end",
+        "compromised",
+    ],
 )
 def test_what_the_key_has_no_right_to_is_tried_once_a_day_and_at_the_end(act, changes, again):
     """Each try costs a proof of what is published as well: 33 a day of both, for each entry in quarantine."""
