@@ -310,6 +310,19 @@ def test_after_a_week_it_is_given_up_and_the_audit_says_so():
     assert given_up.facts["detail"] == "it answers 503; it has failed for a week, and is not run again"
 
 
+def test_a_clock_that_is_ahead_gives_none_up():
+    world, engine = rotated(hooked())
+    world.hooks["ask"].failures, world.hooks["tell"].failures = 0, None
+    world.request(engine)
+    world.until_rotated(engine)
+    world.store.ahead = 8 * DAY
+    engine.look(world.target)
+    assert world.state.owed
+    world.store.ahead, world.hooks["tell"].failures = timedelta(), 0
+    world.settle(engine, DAY)
+    assert (world.state.owed, len(world.hooks["tell"].succeeded)) == ((), 2)
+
+
 def test_one_that_left_the_configuration_is_owed_no_longer():
     world, engine = rotated(hooked())
     world.hooks["ask"].failures, world.hooks["tell"].failures = 0, None
