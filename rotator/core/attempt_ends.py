@@ -31,7 +31,7 @@ def after_abandon(
     """Discards the staged password. Whatever a lost call may have left behind goes into the ledger.
 
     The request for a rotation is renewed, unless the old password was put back: each further try is another outage,
-    which somebody has to ask for. That for an undo is not. For `kept_for` and `strays` see `ledger_after`.
+    which somebody has to ask for. For an undo see `_renewed`. For `kept_for` and `strays` see `ledger_after`.
     """
     attempt = open_attempt(state)
     moved = replace(
@@ -91,14 +91,16 @@ def after_giving_up(
 def _renewed(state: TargetState, now: datetime) -> Request | None:
     """Returns the request of the open attempt again, joined with one that waits.
 
-    Nobody has to ask for a rotation that is due; an undo is not tried again.
+    Nobody has to ask for a rotation that is due; an undo is not tried again, and if it was to repair what is published,
+    a rotation follows.
     """
     attempt = open_attempt(state)
-    if attempt.purpose is Purpose.UNDO or attempt.requested_by == SCHEDULED_BY:
+    given_up = attempt.purpose is Purpose.UNDO and not attempt.repairs
+    if given_up or attempt.requested_by == SCHEDULED_BY:
         return state.request
     by, reason, stated = attempt.requested_by, attempt.reason, attempt.stated
     again = Request(
-        attempt.purpose,
+        Purpose.ROTATE,
         by,
         reason,
         now,

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from core_facts import ALTERNATING, ENTRY, HOUR, NOW, OLD, REQUEST, TARGET, attempt, facts
+from core_facts import ALTERNATING, ENTRY, HOUR, NOW, OLD, REQUEST, TARGET, attempt, facts, opened
 
-from rotator.core import advance, drift
+from rotator.core import advance, attempt_ends, drift
 from rotator.core.actions import Drop, Repair, Stage, Verify
 from rotator.core.decide import decide
 from rotator.core.drift import ALONE
@@ -128,3 +128,13 @@ def test_a_repair_that_has_waited_is_not_proved_again_and_again_where_changes_ar
     assert isinstance(decide(replace(known, state=proved)), Stage)
     old = replace(last, at=NOW - timedelta(minutes=21))
     assert isinstance(decide(replace(known, state=replace(known.state, verification=old))), Verify)
+
+
+def test_an_undo_that_failed_to_repair_is_followed_by_a_rotation():
+    """Somebody had deleted both of a pair: nothing but the undo was tried, and devices were out until somebody came."""
+    undoing = opened(purpose=Purpose.UNDO, repairs=True, requested_by="rotator", reason="drift", refused=True)
+    undoing = replace(undoing, verification=replace(REFUSED, repaired=True))
+    after = attempt_ends.after_abandon(undoing, NOW, NOW + HOUR)
+    assert after.request == Request(Purpose.ROTATE, "rotator", "drift", NOW, repairs=True)
+    by_hand = replace(undoing, attempt=replace(undoing.attempt, repairs=False))
+    assert attempt_ends.after_abandon(by_hand, NOW, NOW + HOUR).request is None
