@@ -16,12 +16,24 @@ from tidied_away import published_is_tidied_away, staged_is_tidied_away
 from two_processes import switches
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, continuation, decide, drift, ends, ledger, removal, retirement, staging
+from rotator.core import (
+    advance,
+    attempt_ends,
+    continuation,
+    decide,
+    drift,
+    ends,
+    ledger,
+    removal,
+    retirement,
+    staging,
+)
 from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.blackouts import Blackout
 from rotator.core.facts import Facts
 from rotator.core.freezes import Freezes
+from rotator.core.hook_rules import Hooks
 from rotator.core.model import Credential, LedgerEntry, Phase, Policy, Proof, Purpose, Request, TargetState
 from rotator.core.origin import Origin
 from rotator.core.orphan_evidence import MadeCredentials
@@ -50,7 +62,7 @@ from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 from rotator.fields.network import HostPort
 from rotator.ports import Conflict, Versioned
-from rotator.testing import CHOSEN, MemoryStore
+from rotator.testing import CHOSEN, FakeHook, MemoryStore
 
 REPLACE, ALTERNATING, IN_PLACE = SETUPS[:3]
 ATTACHED = replace(REPLACE, readings=(("attached_only", True),))
@@ -461,6 +473,46 @@ def every_end_is_ignored() -> Iterator[str]:
     assert len(harness.state.ended) <= ends.MOST_ENDED, "one more is tried every day, for ever"
 
 
+def nothing_is_looked_after_while_a_hook_fails(patch) -> None:
+    verify = decide.verify
+
+    def unless_open(facts: Facts) -> Any:
+        return None if facts.state.attempt is not None else verify(facts)
+
+    patch.setattr(decide, "CHECKS", tuple(unless_open if check is verify else check for check in decide.CHECKS))
+
+
+def an_undo_waits_behind_a_hook(patch) -> None:
+    before = continuation.before_rotation
+
+    def whatever_is_asked(facts: Facts) -> Any:
+        return before(replace(facts, state=replace(facts.state, request=None)))
+
+    patch.setattr(continuation, "before_rotation", whatever_is_asked)
+
+
+def a_hook_fails_for_days() -> Iterator[str]:
+    harness = EngineHarness()
+    policy = replace(harness.target.policy, verify=timedelta(hours=1), hooks=Hooks(before_rotation=("asked",)))
+    harness.target = replace(harness.target, policy=policy)
+    harness.hooks = {"asked": FakeHook()}
+    engine = harness.engine()
+    harness.until_rotated(engine)
+    harness.hooks["asked"].failures = None
+    harness.request(engine)
+    harness.settle(engine, timedelta(hours=4))
+    harness.provider.credentials[harness.consumer.credential_id].password = Secret("set by hand")
+    harness.settle(engine, timedelta(hours=8))
+    yield "changed at the provider meanwhile"
+    assert harness.published_works, "devices are out for as long as the hook fails"
+    harness.request(engine)
+    harness.settle(engine, timedelta(hours=1))
+    harness.request(engine, Purpose.UNDO)
+    harness.settle(engine, timedelta(minutes=2))
+    yield "undone meanwhile"
+    assert harness.state.counts.undone == 1, "the undo waits for as long as the hook fails"
+
+
 def an_orphan_has_no_overlap(patch) -> None:
     taken_in = removal.after_taking_in
 
@@ -538,6 +590,8 @@ MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     a_repair_is_carried_out_whatever_has_happened_since: (mended_within_a_pause,),
     what_is_in_use_is_kept_without_an_end: (nobody_can_say_who_uses_it,),
     ends_are_tried_on_without_a_bound: (every_end_is_ignored,),
+    nothing_is_looked_after_while_a_hook_fails: (a_hook_fails_for_days,),
+    an_undo_waits_behind_a_hook: (a_hook_fails_for_days,),
     an_orphan_has_no_overlap: (orphans_of_a_restored_vault,),
     a_name_shows_who_made_it: (orphans_of_a_restored_vault,),
     no_check_and_set: (two_process_check(REPLACE),),
