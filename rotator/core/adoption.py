@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import ending_of, without_credential
+from rotator.core.left_over import is_empty
 from rotator.core.model import (
     Credential,
     Ending,
@@ -21,6 +22,7 @@ from rotator.core.model import (
     TargetState,
     is_same_name,
 )
+from rotator.core.moves import after_path_change, before_writing
 from rotator.core.origin import Origin
 from rotator.core.schedule import first_due, next_due
 from rotator.core.secret import Secret
@@ -164,7 +166,8 @@ def after_adopt(
 ) -> TargetState:
     """Makes the credential the published one; what was published until now goes into the ledger."""
     if plan.credential == state.published:
-        return state  # only its document was gone
+        # Only its document was gone, or its path has changed: the next look moves it there.
+        return before_writing(state, target, now) if plan.writes_document else state
     if plan.moved_from:
         return _under_other_name(state, plan.moved_from, plan.credential)
     ledger, standby = without_credential(state.ledger, plan.credential), state.standby
@@ -179,8 +182,9 @@ def after_adopt(
     adopted = plan.credential
     if adopted.made_at is None and adopted.seen_at is None:
         adopted = replace(adopted, seen_at=rotated_at or now)  # its age counts from then
+    moved = state if is_empty(state) else after_path_change(state, target, now)
     return replace(
-        state,
+        moved,
         published=adopted,
         verification=None,
         verify_at=next_verification(ledger, target.policy, now, fraction),

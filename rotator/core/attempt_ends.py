@@ -18,9 +18,9 @@ from rotator.core.ledger import (
 )
 from rotator.core.model import Attempt, Counts, Ending, Policy, Purpose, Request, Target, TargetState, Verification
 from rotator.core.moves import after_path_change
+from rotator.core.origin import SCHEDULED_BY
 from rotator.core.requesting import join_requests
 from rotator.core.schedule import next_due
-from rotator.core.staging import SCHEDULED_BY
 from rotator.core.transitions import AttemptEvent
 from rotator.core.verification import next_verification
 

@@ -17,8 +17,9 @@ from rotator.core.actions import Action, Decision, Drop, Repair
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Listed, Purpose, Request, Strategy, TargetState, Verification
+from rotator.core.origin import SCHEDULED_BY
 from rotator.core.undo import UndoCandidate, undo_candidate
-from rotator.core.verification import ask, is_fresh, is_refused, periodic, refused_hold
+from rotator.core.verification import FRESH, ask, is_fresh, is_refused, periodic, refused_hold
 
 REPAIRED_BY = "rotator"
 # A process that has just started has not seen yet which other targets are refused.
@@ -28,7 +29,8 @@ ALONE = timedelta(minutes=15)
 def verify(facts: Facts) -> Decision | None:
     """Verifies what is published between rotations, and repairs it once where the provider does not accept it."""
     state = facts.state
-    if state.published is None or state.attempt is not None or not facts.consumer_document_is_ours:
+    under_way = state.attempt is not None and not state.attempt.before  # before its hooks, it has not begun
+    if state.published is None or under_way or not facts.consumer_document_is_ours:
         return None
     due = periodic(facts)
     last = state.verification
@@ -46,8 +48,7 @@ def _repair(facts: Facts, last: Verification) -> Action | Hold | None:
         ends = f"{frozen.ended_by}, or at once: " if frozen.ended_by else "or at once: "
         passes = f"; nothing is repaired: {frozen.words}; {ends}rotator rotate {name} --despite-pause"
         return replace(refused_hold(facts, last, passes), until=None)
-    waiting = facts.state.request
-    if waiting is not None and (waiting.repairs or facts.freezes.holding(waiting) is None):
+    if _is_taken_care_of(facts):
         return None  # what holds it is said where it is taken up
     if last.repaired:
         return refused_hold(facts, last, f"; it was rotated once because of that: rotator rotate {name}")
@@ -57,6 +58,14 @@ def _repair(facts: Facts, last: Verification) -> Action | Hold | None:
         doubt = "it is gone, or the key is that of another account, where nothing else of ours was seen either"
         return refused_hold(facts, last, f"; {doubt}: correct the key, or rotator rotate {name}")
     return _single(facts, last) if last.listed is Listed.UNCHANGED else Repair(_request(facts, last.listed))
+
+
+def _is_taken_care_of(facts: Facts) -> bool:
+    """True if what has been asked for repairs what is published, and no blackout holds it."""
+    attempt, waiting = facts.state.attempt, facts.state.request
+    if attempt is not None and (attempt.repairs or attempt.purpose is Purpose.UNDO):
+        return True
+    return waiting is not None and (waiting.repairs or facts.freezes.holding(waiting) is None)
 
 
 def _is_read_back(facts: Facts) -> bool:
@@ -110,8 +119,12 @@ def before_repair(facts: Facts, request: Request) -> Decision | None:
 
     Where nobody can be asked, what was shown last counts: devices are out.
     """
-    last = facts.state.verification
-    if not request.repairs or last is None or is_fresh(last.at, facts) or facts.state.verify_failures:
+    last, published = facts.state.verification, facts.state.published
+    if not request.repairs or last is None or published is None or facts.state.verify_failures:
+        return None
+    can = facts.capabilities.get(published.account)
+    # A refusal that follows sooner than that is not another one.
+    if is_fresh(last.at, facts, max(FRESH, can.propagation if can is not None else FRESH)):
         return None
     decision = ask(facts)
     return None if isinstance(decision, Hold) and decision.reason is HoldReason.UNVERIFIED else decision
@@ -125,11 +138,18 @@ def _leaks(state: TargetState) -> bool:
 def after_repair(state: TargetState, request: Request) -> TargetState:
     """Stores the request, which does not end a back-off: nobody asked for it. There is no second one.
 
-    What somebody has requested repairs it as well.
+    What somebody has requested repairs it as well, and so does a rotation that has not begun.
     """
-    last = state.verification
+    last, attempt = state.verification, state.attempt
+    state = replace(state, verification=last and replace(last, repaired=True))
+    if attempt is not None and attempt.purpose is request.purpose:
+        despite = attempt.despite_pause or request.despite_pause
+        repairing = replace(attempt, repairs=True, despite_pause=despite)
+        if attempt.requested_by == SCHEDULED_BY:  # by schedule it would wait for the window
+            repairing = replace(repairing, requested_by=request.requested_by, reason=request.reason)
+        return replace(state, attempt=repairing, not_before=None)  # the back-off was that of a hook, which it passes
     asked = request if state.request is None else replace(state.request, repairs=True)
-    return replace(state, request=asked, verification=last and replace(last, repaired=True))
+    return replace(state, request=asked)
 
 
 def after_needless_repair(state: TargetState) -> TargetState:

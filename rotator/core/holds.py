@@ -8,9 +8,10 @@ from rotator.core.canaries import CanaryResult
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import Facts, has_other_identity
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Attempt, Credential, Phase, Request, Target
+from rotator.core.model import Attempt, Credential, Phase, Request, Strategy, Target
 from rotator.core.strategy_evidence import Standing, StrategyEvidence
 
+_SOON, _NEXT, _SPREAD = timedelta(seconds=10), timedelta(seconds=2), timedelta(milliseconds=20)
 _CANARY_LOOK = timedelta(minutes=1)  # until the canaries are asked again
 _EVIDENCE_LOOK = timedelta(minutes=1)  # until the evidence of the account is read again
 
@@ -93,6 +94,29 @@ def _failed_hook_hold(facts: Facts, attempt: Attempt) -> Hold | None:
     remedies = ("mend it", f"take it out of the policy {policy.name}", f"end the rotation (rotator abandon {name})")
     waits = "nothing is sent to the provider until it succeeds"
     return Hold(HoldReason.HOOK_FAILED, f"{facts.state.last_error}: {waits}; {_one_of(*remedies)}")
+
+
+def unproved_hold(facts: Facts, request: Request | Attempt | None) -> Hold | None:
+    """Holds if a provider reports success but does not accept the new passwords: it must not cut off a whole fleet.
+
+    As many as that are set at first, too, before the first of them is proved. An emergency waits for neither: what
+    leaked must end.
+    """
+    account, in_place = facts.target.account, facts.target.strategy is Strategy.IN_PLACE
+    if request is None or request.compromised or not (in_place or facts.capabilities[account].attaches):
+        return None
+    if account in facts.unproved_accounts:
+        message = f"{account} does not accept the passwords that were set last: find the cause at the provider"
+        return Hold(HoldReason.UNPROVED, message, _later(facts, _SOON))
+    if in_place and account in facts.proving_accounts:
+        message = f"the passwords that were set at {account} last are being proved"
+        return Hold(HoldReason.PROVING, message, _later(facts, _NEXT))
+    return None
+
+
+def _later(facts: Facts, soon: timedelta) -> datetime:
+    """Returns when to look again, spread by how many wait for the same. As soon as there is room, some are woken."""
+    return facts.now + soon + facts.waiting_targets * _SPREAD
 
 
 def window_hold(facts: Facts) -> Hold | None:

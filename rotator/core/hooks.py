@@ -16,12 +16,11 @@ from rotator.core.backoff import is_waiting
 from rotator.core.facts import Facts
 from rotator.core.freezes import frozen_hold
 from rotator.core.holding import Hold, HoldReason
-from rotator.core.holds import window_hold
+from rotator.core.holds import unproved_hold, window_hold
 from rotator.core.hook_rules import HookCall, HookMoment, OwedHook
 from rotator.core.ledger import swap
 from rotator.core.model import Attempt, Ending, LedgerEntry, Policy, Purpose, TargetState
-from rotator.core.origin import Origin
-from rotator.core.staging import SCHEDULED_BY
+from rotator.core.origin import SCHEDULED_BY, Origin
 from rotator.core.verification import is_refused
 
 GIVEN_UP_AFTER = timedelta(days=7)
@@ -36,22 +35,27 @@ def due_before_rotation(state: TargetState, policy: Policy) -> TargetState:
 def before_rotation(facts: Facts) -> Decision | None:
     """Returns what precedes the first call of an attempt; None if nothing is left.
 
-    Until then the rotation has not begun, so a window, a pause and a blackout hold it as before. An emergency, an undo,
-    and a rotation while devices are out do not wait for a hook that fails.
+    Until then the rotation has not begun, so a window, a pause, a blackout and passwords that are not proved yet hold
+    it as before, and an undo does not wait behind it. An emergency, an undo, and a rotation while devices are out do
+    not wait for a hook that fails.
     """
     attempt, policy = facts.state.attempt, facts.target.policy
     if attempt is None or not attempt.before:
         return None
     if facts.only_ends:
         return Abandon(f"{facts.target.name} was removed or retired before anything was sent")
+    rotates, waiting = attempt.purpose is Purpose.ROTATE, facts.state.request
+    if waiting is not None and waiting.purpose is Purpose.UNDO and rotates and not attempt.compromised:
+        return Abandon("an undo was requested before anything was sent")
     freeze = facts.freezes.holding(attempt)
     if freeze is not None:
         return frozen_hold(facts.target.name, freeze)
     hold = window_hold(facts) if attempt.requested_by == SCHEDULED_BY else None
+    hold = hold or (unproved_hold(facts, attempt) if rotates else None)
     if hold is not None:
         return hold
     name = attempt.before[0]
-    passing = attempt.compromised or attempt.purpose is Purpose.UNDO or is_refused(facts.state)
+    passing = attempt.compromised or not rotates or is_refused(facts.state)
     dropped = "" if name in policy.hooks.before_rotation else f"the policy {policy.name} does not name it any more"
     call = _of_rotation(name, HookMoment.BEFORE_ROTATION, attempt)
     return RunHook(call, passes=passing, why_not=dropped)
@@ -79,7 +83,9 @@ def failed_before_retirement(facts: Facts, entry: LedgerEntry) -> Hold | None:
 
 
 def run_owed(facts: Facts) -> Decision | None:
-    """Runs what follows something that was done. While it fails, nothing else waits for it."""
+    """Runs what follows something that was done. While it fails, nothing else waits for it; an emergency never does."""
+    if facts.state.request is not None and facts.state.request.compromised:
+        return None  # each may take half a minute
     for owed in facts.state.owed:
         if not is_waiting(owed.not_before, facts.clocks.vault):
             return RunHook(owed.call, owed=owed)

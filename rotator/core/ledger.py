@@ -241,7 +241,7 @@ def after_stray_removal(state: TargetState) -> TargetState:
 
 def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_before: datetime) -> TargetState:
     """Notes why a credential could not be retired yet; the entry stays for as long as it takes."""
-    later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note)
+    later = replace(entry, failures=entry.failures + 1, not_before=not_before, note=note, held_by="")
     return replace(state, ledger=swap(state.ledger, entry, later), claim=None)
 
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+SCHEDULED_BY = "schedule"
+"""Who asks for what is due."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:

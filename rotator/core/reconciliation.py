@@ -54,12 +54,14 @@ def compare(listing: AccountListing, documents: Iterable[TargetDocuments], now: 
         now: by Vault's clock: while a claim lasts, somebody is at work.
     """
     entries = tuple({entry.id: entry for entry in listing.entries}.values())
-    every = tuple(each for each in documents if not any(state.renamed_to for state in each.states))
+    read = tuple(documents)
+    every = tuple(each for each in read if not any(state.renamed_to for state in each.states))
     index = ListingIndex(listing, entries)
     found: list[Discrepancy] = []
     known: set[str] = set()
     for each in every:
         found += TargetComparison(listing, index, each, now).judge()
+    for each in read:  # a rename that was cut short leaves everything in the document that was to be emptied
         known.update(entry.id for credential in known_by(each) for entry in index.find(credential))
     found += _of_two_targets(listing, index, every)
     makers = _Makers(listing, every)

@@ -86,6 +86,8 @@ def after_taking_in(
     Raises:
         RemovalImpossible: the target has nothing else that devices can use, or names the credential by now.
     """
+    if state.renamed_to:
+        raise RemovalImpossible(f"{state.target} is being renamed to {state.renamed_to}")
     if state.published is None:
         raise RemovalImpossible(f"{state.target} has published nothing that devices could use instead")
     attempt = state.attempt

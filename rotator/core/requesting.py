@@ -63,15 +63,19 @@ def _join_attempt(attempt: Attempt, request: Request) -> Attempt:
 
 
 def join_requests(waiting: Request | None, request: Request) -> Request:
-    """Returns the later request, with anything more that an earlier one of the same purpose asked for."""
-    if waiting is None or waiting.purpose is not request.purpose:
+    """Returns the later request, with anything more that an earlier one of the same purpose asked for.
+
+    Whatever the purpose, it repairs what the earlier one was to repair.
+    """
+    if waiting is None:
         return request
-    joined = replace(
-        request,
-        compromised=waiting.compromised or request.compromised,
-        take_over=waiting.take_over or request.take_over,
-        despite_pause=waiting.despite_pause or request.despite_pause,
-        repairs=False,
-    )
+    joined = replace(request, repairs=False)
+    if waiting.purpose is request.purpose:
+        joined = replace(
+            joined,
+            compromised=waiting.compromised or request.compromised,
+            take_over=waiting.take_over or request.take_over,
+            despite_pause=waiting.despite_pause or request.despite_pause,
+        )
     # What passes by itself is more than a repair, and is not dropped with the reason of one.
     return replace(joined, repairs=(waiting.repairs or request.repairs) and not passes(joined))

@@ -1,13 +1,13 @@
 """The check of `decide` that opens an attempt, and the credential that it stages."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 
+from rotator.core import hooks
 from rotator.core.actions import Decision, Drop, LookUp, Stage
 from rotator.core.circuit import ProviderVerb
 from rotator.core.drift import before_repair, needless_repair
 from rotator.core.facts import Facts, is_same_credential, ledger_entry_of, lookup_key
-from rotator.core.freezes import frozen_hold
+from rotator.core.freezes import frozen_hold, passes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import (
     backoff_hold,
@@ -20,17 +20,17 @@ from rotator.core.holds import (
     missing_account_hold,
     one_account_hold,
     pace_hold,
+    unproved_hold,
     window_hold,
 )
 from rotator.core.ledger import handed_out_entry
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
+from rotator.core.origin import SCHEDULED_BY
 from rotator.core.preflight import preflight
 from rotator.core.undo import UndoImpossible, undo_candidate
 from rotator.core.usage import extended_until, kept_hold
 from rotator.core.verification import is_refused
 
-SCHEDULED_BY = "schedule"
-_SOON, _NEXT, _SPREAD = timedelta(seconds=10), timedelta(seconds=2), timedelta(milliseconds=20)
 _APPLIED_BY = {
     Strategy.REPLACE: ProviderVerb.CREATE,
     Strategy.ALTERNATING: ProviderVerb.SET_PASSWORD,
@@ -44,7 +44,7 @@ def stage(facts: Facts) -> Decision | None:
         return None
     request = facts.state.request or _due(facts)
     first = needless_repair(facts, request) or ending_document_hold(facts) or _frozen_hold(facts, request)
-    first = first or _account_hold(facts, request) or _unproved_hold(facts, request) or backoff_hold(facts)
+    first = first or _account_hold(facts, request) or unproved_hold(facts, request) or backoff_hold(facts)
     if first is not None:
         return first
     foreign = foreign_document_hold(facts)
@@ -96,34 +96,11 @@ def _due(facts: Facts) -> Request | None:
     return Request(Purpose.ROTATE, SCHEDULED_BY, why, facts.now)
 
 
-def _unproved_hold(facts: Facts, request: Request | None) -> Hold | None:
-    """Holds if a provider reports success but does not accept the new passwords: it must not cut off a whole fleet.
-
-    As many as that are set at first, too, before the first of them is proved. An emergency waits for neither: what
-    leaked must end.
-    """
-    account, in_place = facts.target.account, facts.target.strategy is Strategy.IN_PLACE
-    if request is None or request.compromised or not (in_place or facts.capabilities[account].attaches):
-        return None
-    if account in facts.unproved_accounts:
-        message = f"{account} does not accept the passwords that were set last: find the cause at the provider"
-        return Hold(HoldReason.UNPROVED, message, _later(facts, _SOON))
-    if in_place and account in facts.proving_accounts:
-        message = f"the passwords that were set at {account} last are being proved"
-        return Hold(HoldReason.PROVING, message, _later(facts, _NEXT))
-    return None
-
-
-def _later(facts: Facts, soon: timedelta) -> datetime:
-    """Returns when to look again, spread by how many wait for the same. As soon as there is room, some are woken."""
-    return facts.now + soon + facts.waiting_targets * _SPREAD
-
-
 def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     """Holds while devices may still use the idle credential of `alternating`: its password must not change yet.
 
     After the overlap it is disabled first. A request does not wait for that, since disabling may be impossible; but it
-    does for as long as devices that use it extend the overlap.
+    does for as long as devices that use it extend the overlap, and for the hooks that come before its end.
     """
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
@@ -137,8 +114,22 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
         return None
     ends = extended_until(facts.target.policy.usage, entry)
     if ends <= facts.clocks.earliest and facts.state.request is not None:
-        return None
+        return _hook_hold(facts, request, entry)
     return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")
+
+
+def _hook_hold(facts: Facts, request: Request, entry: LedgerEntry) -> Hold | None:
+    """Holds until the hooks that come before the end of the idle credential have succeeded: its next password is one.
+
+    They are run before it is disabled. Where that is impossible, or devices are out, or it is frozen and the request
+    passes, nothing would run them in time.
+    """
+    passing = facts.freezes.of_retirements is not None and passes(request)
+    waits = facts.capabilities[facts.target.account].disables and not is_refused(facts.state) and not passing
+    if not waits or not hooks.precede_retirement(facts.target.policy, entry):
+        return None
+    message = "the hooks that come before the end of the idle credential have not run yet"
+    return hooks.failed_before_retirement(facts, entry) or Hold(HoldReason.IDLE_IN_OVERLAP, message)
 
 
 def _both_in_use_hold(facts: Facts, published: Credential) -> Hold | None:

@@ -106,6 +106,8 @@ def ask(facts: Facts) -> Decision:
 def is_being_replaced(state: TargetState) -> bool:
     """True while the open attempt may refuse what is published, as it takes its place: a proof would show nothing."""
     attempt, published = state.attempt, state.published
+    if attempt is not None and attempt.before:
+        return False  # nothing was sent yet
     if attempt is not None and attempt.detaches:
         return True
     if attempt is None or published is None or attempt.strategy is not Strategy.IN_PLACE:

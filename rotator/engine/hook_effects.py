@@ -7,8 +7,8 @@ from rotator.core import hooks
 from rotator.core.answers import Done
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.facts import is_same_credential
-from rotator.core.hook_rules import HookMoment
-from rotator.core.model import Credential
+from rotator.core.hook_rules import HookCall, HookMoment
+from rotator.core.model import Credential, Purpose, Strategy, Target
 from rotator.core.secret import Secret
 from rotator.engine.provider_caller import ProviderCaller, message_of
 from rotator.engine.session import Session
@@ -35,6 +35,8 @@ def run_hook(caller: ProviderCaller, session: Session, action: do.RunHook) -> No
         caller.record(AuditVerb.RUN_HOOK, session.target, AuditOutcome.REFUSED, subject, detail=detail, **facts)
         session.write(hooks.after_run(session.state, action))
         return
+    if _sets_in_place(session.target, call) and not caller.throttles.take_place(session.target):
+        return  # another look has taken it just now
     caller.intend(AuditVerb.RUN_HOOK, session.target, subject, **facts)
     target = session.target
     answer = hook.run(call.facts(target.name, target.path, target.labels), password if takes else None)
@@ -49,6 +51,12 @@ def run_hook(caller: ProviderCaller, session: Session, action: do.RunHook) -> No
         return
     why = f"the hook {call.hook} failed: {message_of(answer)}"
     session.write(hooks.after_failed_run(session.state, action, why, now, caller.next_try))
+
+
+def _sets_in_place(target: Target, call: HookCall) -> bool:
+    """True if what a hook precedes sets a password in place; the look that opened the attempt may have ended."""
+    rotates = call.moment is HookMoment.BEFORE_ROTATION and call.purpose == Purpose.ROTATE.value
+    return rotates and target.strategy is Strategy.IN_PLACE and not call.compromised
 
 
 def _published_password(session: Session, subject: Credential) -> Secret | None:

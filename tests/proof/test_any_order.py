@@ -120,9 +120,14 @@ class AnyOrder(RuleBasedStateMachine):
         self.closed: set[str] = set()  # accounts that never come back
         self.renaming: dict[str, tuple[str, str]] = {}  # renames that were begun and not ended
 
-    @initialize(skews=st.tuples(st.sampled_from(SKEWS), st.sampled_from(SKEWS)))
-    def begin(self, skews: tuple[timedelta, timedelta]) -> None:
+    @initialize(skews=st.tuples(st.sampled_from(SKEWS), st.sampled_from(SKEWS)), folds=st.booleans())
+    def begin(self, skews: tuple[timedelta, timedelta], folds: bool) -> None:
+        """Two processes, at accounts of a provider that keeps usernames in lower case, or does not."""
         self.skews = skews
+        for account in self.harness.accounts.values():
+            account.account.folds_case = folds
+        if folds:
+            self.fired["a provider that folds case"] += 1
         self.configured = [dict(self.targets), dict(self.targets)]
         self.pair = [self._process(who) for who in (0, 1)]
 
@@ -369,7 +374,7 @@ class AnyOrder(RuleBasedStateMachine):
         for name in self.targets:
             self._people_acted(name)
 
-    @rule(name=NAME, how=st.sampled_from(["roll back", "edit", "delete", "restore"]))
+    @rule(name=NAME, how=st.sampled_from(["roll back", "edit", "respell", "delete", "restore"]))
     def person_changes_at_vault(self, name: str, how: str) -> None:
         store, path = self.harness.store, self.targets[name].path
         consumer = store.consumers.get(path)
@@ -381,6 +386,8 @@ class AnyOrder(RuleBasedStateMachine):
             store.delete(path)
         elif how == "edit" and consumer.exists:
             store.tamper(path, f"{name}typed")
+        elif how == "respell" and consumer.exists:
+            store.tamper(path, (consumer.username or "").upper())
         elif how == "roll back" and consumer.exists and consumer.version > 1 and not store._earlier[path][-1].deleted:
             store.roll_back(path)
         self._people_acted(name)
@@ -442,11 +449,17 @@ class AnyOrder(RuleBasedStateMachine):
             if consumer is not None and consumer.deleted:
                 self.harness.store.undelete(target.path)
             if target.strategy is Strategy.IN_PLACE:
-                _mend_by_hand(self.harness.accounts[target.account], target.usernames[0])
+                _mend_by_hand(self.harness.accounts[target.account], self._set_in_place(target))
             self.checker.after_people(target)
             self.client.request(
                 target, Request(Purpose.ROTATE, "tester", "mend", self.harness.clock.now(), take_over=True)
             )
+
+    def _set_in_place(self, target: Target) -> str:
+        """The username whose password is set: the configured one, or what was published by another strategy before."""
+        versioned = self.harness.store.states.get(target.name)
+        published = versioned.state.published if versioned is not None else None
+        return published.username if published is not None else target.usernames[0]
 
     def _leave_closed_accounts(self) -> None:
         for name, target in self.targets.items() if self.closed else ():

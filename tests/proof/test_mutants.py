@@ -5,7 +5,7 @@ A mutant that survives is a hole in the proof, and fails this suite. What catche
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,27 +16,34 @@ from tidied_away import published_is_tidied_away, staged_is_tidied_away
 from two_processes import switches
 
 from rotator.core import actions as do
-from rotator.core import advance, attempt_ends, continuation, decide, drift, ends, ledger, retirement, staging
+from rotator.core import advance, attempt_ends, continuation, decide, drift, ends, ledger, removal, retirement, staging
 from rotator.core.actions import Action
 from rotator.core.answers import Answer, Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.blackouts import Blackout
 from rotator.core.facts import Facts
 from rotator.core.freezes import Freezes
-from rotator.core.model import Credential, LedgerEntry, Phase, Proof, Purpose, Request, TargetState
+from rotator.core.model import Credential, LedgerEntry, Phase, Policy, Proof, Purpose, Request, TargetState
 from rotator.core.origin import Origin
+from rotator.core.orphan_evidence import MadeCredentials
 from rotator.core.pauses import Pause, Scope
+from rotator.core.processes import Role
 from rotator.core.schedule import Every
 from rotator.core.secret import Secret
 from rotator.core.selection import ListedCredential
 from rotator.core.usage_rules import MOST_KEPT, AfterExtension, UsageRules
 from rotator.core.verification import refused_hold
 from rotator.engine import (
+    FormerNames,
+    OrphanRepair,
     PauseBook,
+    Presence,
+    Reconciler,
     attachment_effects,
     attempt_effects,
     end_effects,
     in_place_effects,
     ledger_effects,
+    orphan_repair,
     session,
 )
 from rotator.engine.provider_caller import ProviderCaller
@@ -454,6 +461,51 @@ def every_end_is_ignored() -> Iterator[str]:
     assert len(harness.state.ended) <= ends.MOST_ENDED, "one more is tried every day, for ever"
 
 
+def an_orphan_has_no_overlap(patch) -> None:
+    taken_in = removal.after_taking_in
+
+    def at_once(state: TargetState, orphan: Credential, policy: Policy, now: datetime, origin: Origin) -> TargetState:
+        return taken_in(state, orphan, replace(policy, overlap=timedelta()), now, origin)
+
+    patch.setattr(orphan_repair, "after_taking_in", at_once)
+
+
+def a_name_shows_who_made_it(patch) -> None:
+    patch.setattr(MadeCredentials, "target_of", lambda made, accounts, entry: "office")
+
+
+def orphans_of_a_restored_vault() -> Iterator[str]:
+    """Vault is restored from before a rotation; another installation at the account has a target of the same name."""
+    harness = EngineHarness()
+    harness.until_rotated(harness.engine())
+    before = dict(harness.store.states), dict(harness.store.consumers)
+    harness.request(harness.engine())
+    harness.until_rotated(harness.engine())
+    lost = harness.consumer
+    harness.store.states, harness.store.consumers = before
+    strangers = harness.provider.add("officeqrstuv12")
+    made = MadeCredentials()
+    for record in harness.audit.records:
+        made.take({name: getattr(record, name) for name in ("verb", "target", "outcome", "facts")})
+    engine, providers, targets = harness.engine(), {"fake": harness.provider}, [harness.target]
+    presence = Presence(harness.store, harness.clock, "reconciler", Role.COMMAND)
+    names, read_each = FormerNames(harness.store, {"office"}), lambda read, them: [read(name) for name in them]
+    keys = {"fake": "fake"}
+    reconciler = Reconciler(harness.store, harness.clock, providers, keys, targets, [], names, presence, read_each)
+    reconciler.read_documents(reconciler.names())
+    repair = OrphanRepair(harness.store, harness.clock, providers, targets, engine.removal, made)
+    for orphan in repair.judge(reconciler.reconcile("fake")):
+        if not orphan.why_not:
+            repair.retire(orphan, Origin("somebody", "restored"))
+    harness.settle(engine, harness.target.policy.overlap / 2)
+    yield "within the overlap"
+    assert harness.provider.accepts(lost.username, lost.password), "devices that had read it are cut off"
+    harness.settle(engine, 30 * DAY)
+    yield "afterwards"
+    assert lost.credential_id not in harness.provider.credentials
+    assert strangers.id in harness.provider.credentials, "what another installation made is gone"
+
+
 MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     trunks_are_not_looked_at: (lifecycle_check(REPLACE, "retirement"),),
     published_before_a_trunk_names_it: (lifecycle_check(UNTRIED, "rotation"),),
@@ -486,6 +538,8 @@ MUTANTS: dict[Callable[..., None], tuple[MutantCheck, ...]] = {
     a_repair_is_carried_out_whatever_has_happened_since: (mended_within_a_pause,),
     what_is_in_use_is_kept_without_an_end: (nobody_can_say_who_uses_it,),
     ends_are_tried_on_without_a_bound: (every_end_is_ignored,),
+    an_orphan_has_no_overlap: (orphans_of_a_restored_vault,),
+    a_name_shows_who_made_it: (orphans_of_a_restored_vault,),
     no_check_and_set: (two_process_check(REPLACE),),
     a_conflict_is_overwritten: (two_process_check(REPLACE),),
 }

@@ -14,9 +14,8 @@ from rotator.core.blackouts import Extent
 from rotator.core.clocks import Clocks
 from rotator.core.drift import REPAIRED_BY
 from rotator.core.model import Target
-from rotator.core.origin import Origin
+from rotator.core.origin import SCHEDULED_BY, Origin
 from rotator.core.pauses import Pause, Pauses, Scope
-from rotator.core.staging import SCHEDULED_BY
 from rotator.engine import Look, PauseBook
 from rotator.ports import StoreError
 

@@ -108,11 +108,12 @@ class TargetInvariants(BoundaryInvariants):
             if document.version > self.broken_by_people.get(path, 0)
             and not self.accepts(document.username, document.password)
         ]
-        # In place, the document at a former path follows the one at the present path.
-        follows = self.target.strategy is Strategy.IN_PLACE and len(refused) < len(self.documents)
-        if not refused or follows:
-            return
         kept = [entry.credential for entry in (state.ledger if state else ()) if entry.ending is Ending.FORGET]
+        # In place, the document at a former path follows the one at the present path; two that took turns may be set
+        # in place by now.
+        in_place = self.target.strategy is Strategy.IN_PLACE or bool(kept)
+        if not refused or (in_place and len(refused) < len(self.documents)):
+            return
         if attempt is not None and attempt.strategy is Strategy.IN_PLACE:
             kept.append(attempt.staged)
         # The same holds where a trunk lets in only what it names; devices follow late when it is pointed back.

@@ -34,13 +34,15 @@ def test_every_accepted_password_is_shown_also_the_replaced_one(environment, off
     assert (replaced["username"], replaced["made_at"], replaced["verdict"]) == ("office", None, "age unknown")
     assert replaced["use"].startswith("replaced, refused from ")
     assert printed.json["summary"] == {
-        "targets": 1, "within": 1, "over": 0, "age unknown": 1, "retirements_overdue": 0,
+        "targets": 1, "within": 1, "over": 0, "age unknown": 1, "retirements_overdue": 0, "keys_over": 0,
     }  # fmt: skip
     assert [answer["requirement"].split(":")[0] for answer in printed.json["answers"]] == [
         "PCI DSS v4.0.1, 8.6.3, first point",
         "PCI DSS v4.0.1, 8.6.3, second point",
         "PCI DSS v4.0.1, 8.3.9, where a password is the only factor of a user's access",
     ]
+    (key,) = printed.json["keys"]
+    assert (key["account"], key["made_at"], key["verdict"]) == ("vobiz", None, "no limit")
     table = run_command("report")
     assert table.code == 0
     assert "within: 1, over: 0, age unknown: 1" in table.out

@@ -8,12 +8,13 @@ import pytest
 from core_facts import ALTERNATING, ENTRY, HOUR, NOW, OLD, REQUEST, TARGET, attempt, facts
 
 from rotator.core import advance, drift
-from rotator.core.actions import Drop, Repair
+from rotator.core.actions import Drop, Repair, Stage, Verify
 from rotator.core.decide import decide
 from rotator.core.drift import ALONE
 from rotator.core.facts import Facts
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import Ending, Listed, Proof, Purpose, Request, Target, TargetState, Verification
+from rotator.core.verification import after_refused_proof
 from rotator.testing import CHOSEN
 
 REFUSED = Verification(NOW - HOUR, accepted=False, proof="403", refusals=2)
@@ -113,3 +114,17 @@ def test_an_undo_that_came_too_late_to_repair_is_followed_by_a_rotation():
     assert repair.request.purpose is Purpose.ROTATE
     by_hand = replace(known.state, request=replace(waiting, repairs=False))
     assert advance.after_drop(by_hand, "no", NOW).verification.repaired, "a person's undo starts no repair"
+
+
+def test_a_repair_that_has_waited_is_not_proved_again_and_again_where_changes_are_slow():
+    """A refusal that follows too soon left its time as it was: each step of a look was another wrong log-in."""
+    slow = {"fake": replace(CHOSEN, propagation=timedelta(minutes=20))}
+    waiting = Request(Purpose.ROTATE, "rotator", "drift", NOW, repairs=True)
+    known = refused(listed=Listed.GONE, repaired=True, state_request=waiting, capabilities=slow)
+    last = replace(known.state.verification, at=NOW - timedelta(minutes=10))
+    proved = after_refused_proof(
+        replace(known.state, verification=last), "403", known.clocks, slow["fake"].propagation, Listed.GONE
+    )
+    assert isinstance(decide(replace(known, state=proved)), Stage)
+    old = replace(last, at=NOW - timedelta(minutes=21))
+    assert isinstance(decide(replace(known, state=replace(known.state, verification=old))), Verify)

@@ -98,3 +98,10 @@ def test_a_failure_at_a_former_path_is_noted_there_until_it_is_written():
     later = replace(FORMER, failures=1, not_before=NOW + HOUR, note="403")
     assert failed == TargetState("office", former_paths=(later, DENIED))
     assert moves.after_republishing(failed, later).former_paths == (FORMER, DENIED)
+
+
+def test_hooks_that_come_before_an_end_run_again_where_a_withdrawal_puts_that_off():
+    ready = replace(ENTRY, hooked=("drain",), held_by="ask")
+    state = TargetState("office", published=OLD, ledger=(ready,), former_paths=(FORMER,))
+    (entry,) = moves.after_withdrawal(state, FORMER, document(NEW), NOW).ledger
+    assert entry == replace(ready, disable_at=NOW + DAY, hooked=(), held_by="")

@@ -197,6 +197,13 @@ CASES: dict[str, tuple[list[Reason], list[Reason]]] = {
         ),
         [],
     ),
+    "a rename that was cut short": (
+        reasons(
+            listing(ListedCredential("id-old", "officeab12cd34")),
+            replace(REST, published=replace(OLD, username="officeab12cd34"), renamed_to="two"),
+        ),
+        [],
+    ),
 }
 
 

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
-from core_facts import ENTRY, NEW, NOW, OLD, OTHER, opened
+import pytest
+from core_facts import DAY, ENTRY, NEW, NOW, OLD, OTHER, POLICY, opened
 
-from rotator.core.model import Ended, EndedBy, Ending
-from rotator.core.removal import after_forgetting, forgotten
+from rotator.core.model import Ended, EndedBy, Ending, TargetState
+from rotator.core.origin import Origin
+from rotator.core.removal import RemovalImpossible, after_forgetting, after_taking_in, forgotten
 
+ORIGIN = Origin("ann", "ticket")
 STATE = replace(opened(), published=OLD, standby=OTHER)
 
 
@@ -40,3 +43,12 @@ def test_what_is_still_accepted_although_everything_was_tried_can_be_given_up():
 
     assert given_up == (beyond.credential, old_password.credential, away.credential)
     assert after_forgetting(state, {"fake"}, configured=True) == replace(state, ended=(pending, in_ledger))
+
+
+def test_nothing_is_taken_in_by_a_document_that_is_being_moved_away():
+    """The move empties it next: the orphan would be one again, although the audit says that it is retired."""
+    state = TargetState("office", published=OLD, renamed_to="lobby")
+    with pytest.raises(RemovalImpossible, match="office is being renamed to lobby"):
+        after_taking_in(state, OTHER, POLICY, NOW, ORIGIN)
+    (entry,) = after_taking_in(replace(state, renamed_to=""), OTHER, POLICY, NOW, ORIGIN).ledger
+    assert (entry.credential, entry.disable_at, entry.quarantine) == (OTHER, NOW + DAY, 7 * DAY)

@@ -69,3 +69,11 @@ def test_a_repair_that_joins_what_passes_by_itself_is_more_than_a_repair():
     assert join_requests(repair, late) == late
     assert join_requests(repair, leaked) == leaked
     assert join_requests(leaked, repair) == replace(repair, compromised=True, repairs=False)
+
+
+def test_a_request_in_the_place_of_a_repair_repairs_as_well():
+    """A person's rotation took the place of an undo that was to repair: then the blackout held it, with devices out."""
+    repair = Request(Purpose.UNDO, "rotator", "drift", NOW, repairs=True)
+    assert join_requests(repair, REQUEST) == replace(REQUEST, repairs=True)
+    assert join_requests(replace(repair, repairs=False), REQUEST) == REQUEST
+    assert join_requests(replace(repair, purpose=Purpose.ROTATE), UNDO) == UNDO, "which passes by itself"

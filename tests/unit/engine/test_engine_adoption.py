@@ -320,6 +320,35 @@ def test_an_adoption_that_is_cut_anywhere_is_finished_by_the_next_one(case):
     raise AssertionError("it never ended uncut")
 
 
+def at(world: EngineHarness, path: str) -> Target:
+    return replace(world.target, path=path)
+
+
+def test_what_is_written_at_another_path_is_withdrawn_if_the_path_is_changed_back():
+    world, engine = rotated(REPLACE)
+    old = world.target
+    world.target = at(world, "sip/elsewhere")  # no daemon has looked at it since
+    adopt(world, engine)
+    assert world.store.consumers["sip/elsewhere"].username == world.store.consumers[old.path].username
+    world.target = old
+    world.settle(engine, 20 * DAY, most=2000)
+    assert world.store.consumers["sip/elsewhere"].withdrawn
+    assert world.published_works
+
+
+def test_another_credential_at_another_path_leaves_nothing_at_the_old_one():
+    world, engine = rotated(REPLACE)
+    old = world.target.path
+    world.target = at(world, "sip/elsewhere")
+    world.provider.add("office", PASSWORD.reveal())
+    adopt(world, engine, KnownToOperator("office", PASSWORD))
+    world.settle(engine, HOUR, most=2000)
+    assert world.store.consumers[old].username == "office"  # who reads it still is told the truth
+    world.settle(engine, 20 * DAY, most=2000)
+    assert world.store.consumers[old].withdrawn
+    assert world.published_works
+
+
 def test_wrong_passwords_make_the_next_one_wait():
     """Registrars lock out addresses from which wrong log-ins come, whoever types them."""
     world = EngineHarness(IN_PLACE)

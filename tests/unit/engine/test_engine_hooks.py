@@ -8,7 +8,9 @@ import pytest
 from core_facts import OWED
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
+from rotator.core.actions import Step
 from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.blackouts import Blackout
 from rotator.core.forecast import forecast
 from rotator.core.holding import HoldReason
 from rotator.core.hook_rules import Hooks
@@ -18,7 +20,7 @@ from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Window
 from rotator.core.secret import Secret
-from rotator.testing import CHOSEN, GENERATED, FakeHook
+from rotator.testing import CHOSEN, GENERATED, FakeFault, FakeHook
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 ROTATION = Hooks(before_rotation=("ask",), after_rotation=("tell",))
@@ -119,6 +121,88 @@ def test_a_rotation_passes_while_devices_are_out():
     world.settle(engine, 2 * DAY)
     assert world.state.counts.succeeded == 2
     assert world.published_works
+
+
+@pytest.mark.parametrize("held", ["by the hook", "by a blackout", "by the window"])
+@pytest.mark.parametrize("target", [REPLACE, IN_PLACE], ids=lambda target: target.strategy.value)
+def test_what_is_refused_while_a_rotation_waits_for_its_hook_is_noticed_and_repaired(target, held):
+    """Nothing was proved while an attempt was open: devices were out for as long as a hook failed, without a word."""
+    window = Window("0 2 * * *", HOUR) if held == "by the window" else None
+    world, engine = rotated(hooked(target=target, window=window, verify=HOUR))
+    if held == "by the window":
+        while world.state.attempt is None:
+            world.settle(engine, HOUR, most=5000)
+    else:
+        world.request(engine)
+    world.settle(engine, 4 * HOUR)
+    if held == "by a blackout":
+        now = world.clock.now()
+        frozen = Blackout(now, now + 30 * DAY, "freeze")
+        world.target = hooked(target=target, verify=HOUR, blackouts=(frozen,))
+    assert world.state.attempt.before
+    world.provider.credentials[world.state.published.id].password = Secret("somebody else's")
+    world.settle(engine, 8 * HOUR)
+    assert world.state.counts.succeeded == 2
+    assert world.published_works
+
+
+def test_an_undo_does_not_wait_behind_a_rotation_whose_hook_fails():
+    """It waited for as long as the hook failed, since an attempt was open: of which nothing had been sent."""
+    world, engine = rotated(hooked())
+    world.hooks["ask"].failures = 0
+    first = world.state.published
+    world.request(engine)
+    world.until_rotated(engine)
+    world.hooks["ask"].failures = None
+    world.request(engine)
+    world.settle(engine, HOUR)
+    assert world.state.attempt.before
+    world.request(engine, Purpose.UNDO)
+    world.settle(engine, MINUTE)
+    assert (world.state.published.username, world.state.counts.undone) == (first.username, 1)
+
+
+def test_passwords_that_waited_for_a_hook_are_not_all_set_before_the_first_is_proved():
+    """Their places were left when their hooks failed: once it was mended, a whole fleet was set at the same time."""
+    world, engine = rotated(hooked(target=IN_PLACE))
+    world.request(engine)
+    world.settle(engine, HOUR)
+    calls = len(world.provider.calls)
+    for number in range(9):
+        engine.throttles.note_unaccepted(f"other {number}", "fake")
+    world.hooks["ask"].failures, told = 0, len(world.hooks["ask"].told)
+    assert world.settle(engine, HOUR).hold.reason is HoldReason.UNPROVED
+    assert len(world.hooks["ask"].told) == told
+    assert "set_password" not in world.provider.calls[calls:]
+
+
+def test_an_emergency_does_not_wait_for_hooks_that_follow_something():
+    """Each may take half a minute, and there may be many."""
+    world, engine = rotated(hooked())
+    world.hooks["tell"].failures = None
+    late = tuple(replace(OWED, since=world.clock.now(), call=replace(OWED.call, key=f"{n}")) for n in range(9))
+    world.store.write_state(replace(world.state, owed=late), world.store.read_state("office").version)
+    told = len(world.hooks["tell"].told)
+    world.hooks["ask"].failures = 0
+    world.request(engine, compromised=True)
+    steps = engine.look(world.target).steps
+    assert steps.index(Step.STAGE) < steps.index(Step.RUN_HOOK)
+    assert world.state.counts.succeeded == 2
+    assert len(world.hooks["tell"].told) > told, "they follow"
+
+
+def test_another_failure_of_a_retirement_is_not_said_to_be_the_hooks():
+    """The hold went on to name a hook that had left the policy, and a remedy that mended nothing."""
+    world, engine = rotated(hooked(RETIREMENT))
+    world.request(engine)
+    world.until_rotated(engine)
+    world.settle(engine, 2 * DAY)
+    assert world.state.ledger[0].held_by == "ask"
+    world.target = hooked(Hooks())
+    world.provider.faults["disable"] = [FakeFault.REFUSED] * 99
+    look = world.settle(engine, 3 * HOUR)
+    assert look.hold.reason is HoldReason.RETIREMENT_DELAYED
+    assert "hook" not in look.hold.message
 
 
 def test_a_rotation_whose_hook_failed_in_the_window_waits_for_the_next_one():
@@ -282,6 +366,22 @@ def test_one_that_fails_before_a_retirement_holds_it(capabilities):
     assert world.hooks["tell"].told[0]["attempt"] == world.state.published.attempt
     assert world.hooks["tell"].told[0]["username"] == old.username
     assert (world.hooks["tell"].told[0]["purpose"], len(world.hooks["tell"].told)) == ("retire", 1)
+
+
+def test_a_request_does_not_set_the_idle_one_of_a_pair_while_a_hook_before_its_end_fails():
+    """The password of the replaced credential was set: it ended, although the hook had just said no."""
+    world, engine = rotated(hooked(RETIREMENT, ALTERNATING))
+    world.request(engine)
+    world.until_rotated(engine)
+    old = world.state.ledger[0].credential
+    world.settle(engine, 2 * DAY)
+    world.request(engine)
+    look = world.settle(engine, 2 * HOUR)
+    assert look.hold.reason is HoldReason.HOOK_FAILED
+    assert world.provider.accepts(old.username, old.password)
+    world.hooks["ask"].failures = 0
+    world.settle(engine, 2 * HOUR)
+    assert (world.state.counts.succeeded, world.state.counts.disabled) == (3, 1)
 
 
 def test_an_end_that_was_told_is_lifted_when_a_hook_is_to_come_before_it():
