@@ -42,6 +42,47 @@ class ReportEvents(Enum):
     EMERGENCY = "emergency"
 
 
+_AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DAY", help="How it was at the end of a day (UTC).", show_default=False),
+]
+_First = Annotated[
+    str | None,
+    typer.Option("--from", metavar="DAY", help="The first day of a period (UTC).", show_default=False),
+]
+_Last = Annotated[
+    str | None,
+    typer.Option("--to", metavar="DAY", help="Its last day; default today.", show_default=False),
+]
+_Events = Annotated[
+    ReportEvents | None,
+    typer.Option("--events", help="Only who asked for emergency changes in the period.", show_default=False),
+]
+_Standard = Annotated[
+    ReportStandard | None,
+    typer.Option("--standard", help="Say which requirements it answers.", show_default=False),
+]
+_Audit = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--audit",
+        metavar="FILE",
+        help="A copy of the audit to read besides Vault. May be given several times.",
+        **READABLE_FILES,
+    ),
+]
+_FromLog = Annotated[
+    bool, typer.Option("--from-log", help="The files of --audit are logs: look for records between other lines.")
+]
+_NoRecord = Annotated[
+    bool, typer.Option("--no-record", help="Write nothing to Vault: the audit does not have the report's hash.")
+]
+_Output = Annotated[
+    ReportFormat,
+    typer.Option("--output", "-o", help="A table for people, JSON with stable keys, CSV, or a page to print."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("report")(report)
@@ -51,46 +92,16 @@ def register(app: typer.Typer) -> None:
 def report(
     targets: Names = None,
     label: ChosenLabels = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", metavar="DAY", help="How it was at the end of a day (UTC).", show_default=False),
-    ] = None,
-    first: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DAY", help="The first day of a period (UTC).", show_default=False),
-    ] = None,
-    last: Annotated[
-        str | None,
-        typer.Option("--to", metavar="DAY", help="Its last day; default today.", show_default=False),
-    ] = None,
-    events: Annotated[
-        ReportEvents | None,
-        typer.Option("--events", help="Only who asked for emergency changes in the period.", show_default=False),
-    ] = None,
-    standard: Annotated[
-        ReportStandard | None,
-        typer.Option("--standard", help="Say which requirements it answers.", show_default=False),
-    ] = None,
-    audit: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--audit",
-            metavar="FILE",
-            help="A copy of the audit to read besides Vault. May be given several times.",
-            **READABLE_FILES,
-        ),
-    ] = None,
-    from_log: Annotated[
-        bool, typer.Option("--from-log", help="The files of --audit are logs: look for records between other lines.")
-    ] = False,
-    no_record: Annotated[
-        bool, typer.Option("--no-record", help="Write nothing to Vault: the audit does not have the report's hash.")
-    ] = False,
+    as_of: _AsOf = None,
+    first: _First = None,
+    last: _Last = None,
+    events: _Events = None,
+    standard: _Standard = None,
+    audit: _Audit = None,
+    from_log: _FromLog = False,
+    no_record: _NoRecord = False,
     config: Config = DEFAULT_CONFIG,
-    output: Annotated[
-        ReportFormat,
-        typer.Option("--output", "-o", help="A table for people, JSON with stable keys, CSV, or a page to print."),
-    ] = ReportFormat.TABLE,
+    output: _Output = ReportFormat.TABLE,
 ) -> None:
     """Shows how old each accepted password is, and whether that is within its limit (`limits`).
 

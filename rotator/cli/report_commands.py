@@ -7,6 +7,38 @@ import typer
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import DEFAULT_CONFIG, ChosenLabels, Config, Names, Output, OutputOption, chosen
 
+_State = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        "-s",
+        metavar="WORD",
+        help="Only targets of which this is true: a word from above.",
+        show_default=False,
+    ),
+]
+_Account = Annotated[
+    list[str] | None,
+    typer.Option("--account", metavar="NAME", help="Only targets at this provider account.", show_default=False),
+]
+_DueBefore = Annotated[
+    str | None,
+    typer.Option(
+        "--due-before",
+        metavar="WHEN",
+        help="Only targets that are due before a day (2026-01-31), a moment, or a time from now (7d).",
+        show_default=False,
+    ),
+]
+_Sort = Annotated[
+    str | None,
+    typer.Option("--sort", metavar="BY", help="Sort by name, due, age or need.", show_default=False),
+]
+_Limit = Annotated[
+    int | None, typer.Option("--limit", min=0, metavar="ROWS", help="Show no more rows.", show_default=False)
+]
+_Everything = Annotated[bool, typer.Option("--all", help="Show every row, whatever the screen takes.")]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -17,37 +49,12 @@ def register(app: typer.Typer) -> None:
 def status(
     targets: Names = None,
     label: ChosenLabels = None,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--state",
-            "-s",
-            metavar="WORD",
-            help="Only targets of which this is true: a word from above.",
-            show_default=False,
-        ),
-    ] = None,
-    account: Annotated[
-        list[str] | None,
-        typer.Option("--account", metavar="NAME", help="Only targets at this provider account.", show_default=False),
-    ] = None,
-    due_before: Annotated[
-        str | None,
-        typer.Option(
-            "--due-before",
-            metavar="WHEN",
-            help="Only targets that are due before a day (2026-01-31), a moment, or a time from now (7d).",
-            show_default=False,
-        ),
-    ] = None,
-    sort: Annotated[
-        str | None,
-        typer.Option("--sort", metavar="BY", help="Sort by name, due, age or need.", show_default=False),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=0, metavar="ROWS", help="Show no more rows.", show_default=False)
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Show every row, whatever the screen takes.")] = False,
+    state: _State = None,
+    account: _Account = None,
+    due_before: _DueBefore = None,
+    sort: _Sort = None,
+    limit: _Limit = None,
+    everything: _Everything = False,
     config: Config = DEFAULT_CONFIG,
     output: OutputOption = Output.TABLE,
 ) -> None:

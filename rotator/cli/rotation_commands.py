@@ -24,6 +24,26 @@ from rotator.cli.options import (
     chosen,
 )
 
+_Everything = Annotated[bool, typer.Option("--all", help="Every target in the configuration.")]
+_Compromised = Annotated[
+    bool,
+    typer.Option(
+        "--compromised",
+        help="The old password has leaked: disable it as soon as the new one is published, without an overlap, and "
+        "delete it without a quarantine. Devices are cut off until they read Vault again.",
+    ),
+]
+_TakeOver = Annotated[
+    bool,
+    typer.Option("--take-over", help="Overwrite a consumer document that somebody else wrote."),
+]
+_DespitePause = Annotated[
+    bool,
+    typer.Option(
+        "--despite-pause", help="Rotate what is paused, or in a blackout, as well. --compromised always does."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -38,28 +58,13 @@ def rotate(
     targets: Names = None,
     label: ChosenLabels = None,
     config: Config = DEFAULT_CONFIG,
-    everything: Annotated[bool, typer.Option("--all", help="Every target in the configuration.")] = False,
-    compromised: Annotated[
-        bool,
-        typer.Option(
-            "--compromised",
-            help="The old password has leaked: disable it as soon as the new one is published, without an overlap, and "
-            "delete it without a quarantine. Devices are cut off until they read Vault again.",
-        ),
-    ] = False,
+    everything: _Everything = False,
+    compromised: _Compromised = False,
     reason: ReasonOption = "on demand",
     by: ByOption = "",
     ticket: TicketOption = "",
-    take_over: Annotated[
-        bool,
-        typer.Option("--take-over", help="Overwrite a consumer document that somebody else wrote."),
-    ] = False,
-    despite_pause: Annotated[
-        bool,
-        typer.Option(
-            "--despite-pause", help="Rotate what is paused, or in a blackout, as well. --compromised always does."
-        ),
-    ] = False,
+    take_over: _TakeOver = False,
+    despite_pause: _DespitePause = False,
     no_wait: NoWaitOption = False,
     here: HereOption = False,
     output: OutputOption = Output.TABLE,

@@ -18,6 +18,33 @@ from rotator.cli.options import (
     YesOption,
 )
 
+_Published = Annotated[
+    bool,
+    typer.Option(
+        "--published",
+        help="End what is published as well: its document in Vault is withdrawn at once, the credential is "
+        "disabled after the overlap and deleted after the quarantine.",
+    ),
+]
+_Now = Annotated[bool, typer.Option("--now", help="Leave out overlap and quarantine. By default both are kept.")]
+_DespiteUse = Annotated[
+    bool,
+    typer.Option(
+        "--despite-use",
+        help="End what is past its overlap, although the usage check found devices that use it, or nobody could "
+        "say. The quarantine is kept: until it is over, rotator undo can bring it back.",
+    ),
+]
+_Forget = Annotated[
+    bool,
+    typer.Option(
+        "--forget",
+        help="Give up what cannot be reached, because its account is not in the configuration; what is accepted "
+        "although everything was tried to end it; and what a removed target has published. Each of these "
+        "credentials may stay accepted; they are named before.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -66,34 +93,10 @@ def rename(
 def retire(
     target: TargetName,
     config: Config = DEFAULT_CONFIG,
-    published: Annotated[
-        bool,
-        typer.Option(
-            "--published",
-            help="End what is published as well: its document in Vault is withdrawn at once, the credential is "
-            "disabled after the overlap and deleted after the quarantine.",
-        ),
-    ] = False,
-    now: Annotated[
-        bool, typer.Option("--now", help="Leave out overlap and quarantine. By default both are kept.")
-    ] = False,
-    despite_use: Annotated[
-        bool,
-        typer.Option(
-            "--despite-use",
-            help="End what is past its overlap, although the usage check found devices that use it, or nobody could "
-            "say. The quarantine is kept: until it is over, rotator undo can bring it back.",
-        ),
-    ] = False,
-    forget: Annotated[
-        bool,
-        typer.Option(
-            "--forget",
-            help="Give up what cannot be reached, because its account is not in the configuration; what is accepted "
-            "although everything was tried to end it; and what a removed target has published. Each of these "
-            "credentials may stay accepted; they are named before.",
-        ),
-    ] = False,
+    published: _Published = False,
+    now: _Now = False,
+    despite_use: _DespiteUse = False,
+    forget: _Forget = False,
     yes: YesOption = False,
     reason: ReasonOption = "retired",
     by: ByOption = "",

@@ -27,3 +27,9 @@ def test_every_link_leads_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_has_both_sides_of_a_merge(page):
     assert not re.search(r"^(<{7}|={7}|>{7})( |$)", page.read_text(), re.MULTILINE)
+
+
+def test_the_longest_page_begins_with_its_contents():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    (contents,) = re.findall(r"<!-- contents -->\n(.*?)<!-- end of contents -->", page, re.DOTALL)
+    assert re.findall(r"\[([A-Z][^\]]+)\]", contents) == re.findall(r"^## (.+)$", page, re.MULTILINE)
