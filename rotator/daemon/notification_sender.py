@@ -13,7 +13,9 @@ from rotator.settings import ConfigError, ConfigProblem, Settings
 _WITHIN = 15  # seconds for one message
 _FORM = "see https://github.com/caronc/apprise/wiki for the service's form, such as slack://TOKEN/#CHANNEL"
 _STATUS = re.compile(r"\berror=(\d{3})\b")
-logging.getLogger("apprise").propagate = False  # its words may have a service's token in them
+# What these say may have a service's token in it: messages, and the URL whose answer has headers that cannot be read.
+logging.getLogger("apprise").propagate = False
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class NotificationSender(Protocol):
