@@ -62,7 +62,7 @@ _Standard = Annotated[
     ReportStandard | None,
     typer.Option("--standard", help="Say which requirements it answers.", show_default=False),
 ]
-_Audit = Annotated[
+_ReportedAudit = Annotated[
     list[Path] | None,
     typer.Option(
         "--audit",
@@ -77,7 +77,7 @@ _FromLog = Annotated[
 _NoRecord = Annotated[
     bool, typer.Option("--no-record", help="Write nothing to Vault: the audit does not have the report's hash.")
 ]
-_Output = Annotated[
+_ReportedOutput = Annotated[
     ReportFormat,
     typer.Option("--output", "-o", help="A table for people, JSON with stable keys, CSV, or a page to print."),
 ]
@@ -97,11 +97,11 @@ def report(
     last: _Last = None,
     events: _Events = None,
     standard: _Standard = None,
-    audit: _Audit = None,
+    audit: _ReportedAudit = None,
     from_log: _FromLog = False,
     no_record: _NoRecord = False,
     config: Config = DEFAULT_CONFIG,
-    output: _Output = ReportFormat.TABLE,
+    output: _ReportedOutput = ReportFormat.TABLE,
 ) -> None:
     """Shows how old each accepted password is, and whether that is within its limit (`limits`).
 

@@ -19,7 +19,7 @@ from rotator.cli.options import (
     YesOption,
 )
 
-_Source = Annotated[
+_ImportedSource = Annotated[
     str,
     typer.Option(
         "--from",
@@ -39,16 +39,16 @@ _To = Annotated[
         show_default=False,
     ),
 ]
-_Username = Annotated[
+_ImportedUsername = Annotated[
     str, typer.Option("--username", metavar="PATTERN", help="Of a listing, only usernames like this.")
 ]
 _Description = Annotated[
     str, typer.Option("--description", metavar="PATTERN", help="Of a listing, only descriptions like this.")
 ]
-_Name = Annotated[
+_ImportedName = Annotated[
     str, typer.Option("--name", metavar="TEMPLATE", help="The name of a target that has none in the source.")
 ]
-_Path = Annotated[
+_ImportedPath = Annotated[
     str | None,
     typer.Option(
         "--path",
@@ -57,11 +57,11 @@ _Path = Annotated[
         show_default=False,
     ),
 ]
-_Strategy = Annotated[
+_ImportedStrategy = Annotated[
     str | None,
     typer.Option("--strategy", metavar="NAME", help="Likewise the strategy.", show_default=False),
 ]
-_Policy = Annotated[
+_ImportedPolicy = Annotated[
     str | None, typer.Option("--policy", metavar="NAME", help="Likewise the policy.", show_default=False)
 ]
 _Label = Annotated[
@@ -95,14 +95,14 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     account: AccountName,
-    source: _Source,
+    source: _ImportedSource,
     to: _To = None,
-    username: _Username = "*",
+    username: _ImportedUsername = "*",
     description: _Description = "*",
-    name: _Name = "{username}",
-    path: _Path = None,
-    strategy: _Strategy = None,
-    policy: _Policy = None,
+    name: _ImportedName = "{username}",
+    path: _ImportedPath = None,
+    strategy: _ImportedStrategy = None,
+    policy: _ImportedPolicy = None,
     label: _Label = None,
     adopt: _Adopt = False,
     rotate: _Rotate = False,

@@ -41,7 +41,7 @@ _Only = Annotated[
     list[DiscrepancyKind] | None,
     typer.Option("--only", help="Only findings of this kind; may be repeated.", show_default=False),
 ]
-_Repair = Annotated[
+_ReconciledRepair = Annotated[
     Repairable | None,
     typer.Option(
         "--repair",
@@ -50,7 +50,7 @@ _Repair = Annotated[
         show_default=False,
     ),
 ]
-_Audit = Annotated[
+_ReconciledAudit = Annotated[
     list[Path] | None,
     typer.Option(
         "--audit",
@@ -69,8 +69,8 @@ def register(app: typer.Typer) -> None:
 def reconcile(
     accounts: _Accounts = None,
     only: _Only = None,
-    repair: _Repair = None,
-    audit: _Audit = None,
+    repair: _ReconciledRepair = None,
+    audit: _ReconciledAudit = None,
     yes: YesOption = False,
     reason: ReasonOption = "orphaned",
     by: ByOption = "",

@@ -17,7 +17,7 @@ _State = Annotated[
         show_default=False,
     ),
 ]
-_Account = Annotated[
+_ShownAccount = Annotated[
     list[str] | None,
     typer.Option("--account", metavar="NAME", help="Only targets at this provider account.", show_default=False),
 ]
@@ -37,7 +37,7 @@ _Sort = Annotated[
 _Limit = Annotated[
     int | None, typer.Option("--limit", min=0, metavar="ROWS", help="Show no more rows.", show_default=False)
 ]
-_Everything = Annotated[bool, typer.Option("--all", help="Show every row, whatever the screen takes.")]
+_ShownEverything = Annotated[bool, typer.Option("--all", help="Show every row, whatever the screen takes.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,11 +50,11 @@ def status(
     targets: Names = None,
     label: ChosenLabels = None,
     state: _State = None,
-    account: _Account = None,
+    account: _ShownAccount = None,
     due_before: _DueBefore = None,
     sort: _Sort = None,
     limit: _Limit = None,
-    everything: _Everything = False,
+    everything: _ShownEverything = False,
     config: Config = DEFAULT_CONFIG,
     output: OutputOption = Output.TABLE,
 ) -> None:

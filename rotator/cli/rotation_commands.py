@@ -24,7 +24,7 @@ from rotator.cli.options import (
     chosen,
 )
 
-_Everything = Annotated[bool, typer.Option("--all", help="Every target in the configuration.")]
+_RotatedEverything = Annotated[bool, typer.Option("--all", help="Every target in the configuration.")]
 _Compromised = Annotated[
     bool,
     typer.Option(
@@ -58,7 +58,7 @@ def rotate(
     targets: Names = None,
     label: ChosenLabels = None,
     config: Config = DEFAULT_CONFIG,
-    everything: _Everything = False,
+    everything: _RotatedEverything = False,
     compromised: _Compromised = False,
     reason: ReasonOption = "on demand",
     by: ByOption = "",

@@ -8,28 +8,30 @@ import typer
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output, OutputOption
 
-_Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Where the files are written.", show_default=False)]
-_Provider = Annotated[
+_FirstDirectory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Where the files are written.", show_default=False)
+]
+_FirstProvider = Annotated[
     str | None, typer.Option("--provider", metavar="TYPE", help="The type of the provider account, such as vobiz.")
 ]
-_Account = Annotated[
+_FirstAccount = Annotated[
     str | None, typer.Option("--account", metavar="NAME", help="A name for the account; default its type.")
 ]
-_Strategy = Annotated[
+_FirstStrategy = Annotated[
     str | None,
     typer.Option("--strategy", metavar="NAME", help="replace, alternating or in-place; default the first possible."),
 ]
-_Username = Annotated[
+_FirstUsername = Annotated[
     str | None,
     typer.Option("--username", metavar="NAME", help="The username of the first target; two for alternating."),
 ]
-_Target = Annotated[
+_FirstTarget = Annotated[
     str | None, typer.Option("--target", metavar="NAME", help="The first target's name; default the username.")
 ]
-_Path = Annotated[
+_FirstPath = Annotated[
     str | None, typer.Option("--path", metavar="PATH", help="Its document in Vault; default sip/ and the name.")
 ]
-_Vault = Annotated[
+_FirstVault = Annotated[
     str | None,
     typer.Option(
         "--vault", metavar="URL", help="Vault's address, or 'embedded' for one that rotator runs; default embedded."
@@ -41,17 +43,17 @@ _Login = Annotated[
 _MaxAge = Annotated[
     str | None, typer.Option("--max-age", metavar="LENGTH", help="The greatest age of a password; default 90d.")
 ]
-_Window = Annotated[
+_FirstWindow = Annotated[
     str | None,
     typer.Option("--window", metavar="CRON", help="When rotations may begin, such as '0 2 * * *'; default always."),
 ]
-_WindowLength = Annotated[
+_FirstWindowLength = Annotated[
     str | None, typer.Option("--window-length", metavar="LENGTH", help="How long that lasts; default 4h.")
 ]
 _Timezone = Annotated[
     str | None, typer.Option("--timezone", metavar="ZONE", help="The time zone of --window; default UTC.")
 ]
-_Settings = Annotated[
+_FirstKeys = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
@@ -83,20 +85,20 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    directory: _Directory = Path(),
-    provider: _Provider = None,
-    account: _Account = None,
-    strategy: _Strategy = None,
-    username: _Username = None,
-    target: _Target = None,
-    path: _Path = None,
-    vault: _Vault = None,
+    directory: _FirstDirectory = Path(),
+    provider: _FirstProvider = None,
+    account: _FirstAccount = None,
+    strategy: _FirstStrategy = None,
+    username: _FirstUsername = None,
+    target: _FirstTarget = None,
+    path: _FirstPath = None,
+    vault: _FirstVault = None,
     login: _Login = None,
     max_age: _MaxAge = None,
-    window: _Window = None,
-    window_length: _WindowLength = None,
+    window: _FirstWindow = None,
+    window_length: _FirstWindowLength = None,
     timezone: _Timezone = None,
-    settings: _Settings = None,
+    settings: _FirstKeys = None,
     targets_folder: _TargetsFolder = None,
     new: _New = False,
     yes: _Yes = False,

@@ -35,7 +35,7 @@ _DespiteUse = Annotated[
         "say. The quarantine is kept: until it is over, rotator undo can bring it back.",
     ),
 ]
-_Forget = Annotated[
+_RetiredForget = Annotated[
     bool,
     typer.Option(
         "--forget",
@@ -96,7 +96,7 @@ def retire(
     published: _Published = False,
     now: _Now = False,
     despite_use: _DespiteUse = False,
-    forget: _Forget = False,
+    forget: _RetiredForget = False,
     yes: YesOption = False,
     reason: ReasonOption = "retired",
     by: ByOption = "",
