@@ -450,6 +450,7 @@ class AnyOrder(RuleBasedStateMachine):
                 self.harness.store.undelete(target.path)
             if target.strategy is Strategy.IN_PLACE:
                 _mend_by_hand(self.harness.accounts[target.account], self._set_in_place(target))
+                self._point_trunks_back(target)
             self.checker.after_people(target)
             self.client.request(
                 target, Request(Purpose.ROTATE, "tester", "mend", self.harness.clock.now(), take_over=True)
@@ -460,6 +461,16 @@ class AnyOrder(RuleBasedStateMachine):
         versioned = self.harness.store.states.get(target.name)
         published = versioned.state.published if versioned is not None else None
         return published.username if published is not None else target.usernames[0]
+
+    def _point_trunks_back(self, target: Target) -> None:
+        """Does what the status asks for: in place no trunk is pointed anywhere, and one may name what was replaced."""
+        versioned, there = self.harness.store.states.get(target.name), self.harness.accounts[target.account]
+        if self.setup.kind != "vobiz" or versioned is None or versioned.state.published is None:
+            return
+        replaced = {entry.credential.id for entry in versioned.state.ledger}
+        for trunk in there.api.trunks.of(there.account):
+            if trunk.credential in replaced:
+                there.api.trunks.point(trunk.id, versioned.state.published.id)
 
     def _leave_closed_accounts(self) -> None:
         for name, target in self.targets.items() if self.closed else ():

@@ -39,6 +39,7 @@ class TargetInvariants(BoundaryInvariants):
         self.paths = [target.path]  # that the target has or had, the present one last
         self._handed_out: dict[str, tuple[int, str | None, Secret | None]] = {}  # by path
         self.broken_by_people: dict[str, int] = {}  # by path, the version whose credential people touched
+        self._touched: list[tuple[str | None, Secret | None]] = []  # the same, as they may be moved to another path
         self._owed: dict[str, OwedOverlap] = {}
         self._detached: list[tuple[Credential, datetime]] = []  # what trunks were pointed to, and until when
         self._ended: tuple[Ended, ...] = ()  # what no log-in had shown to be refused before
@@ -90,6 +91,7 @@ class TargetInvariants(BoundaryInvariants):
         """People have ended one themselves, or hand out something else: what is owed begins anew."""
         self._owed.clear()
         self.broken_by_people = {path: self._read(path)[0] for path in self.paths}
+        self._touched = [self._read(path)[1:] for path in self.paths]
         self._handed_out = {path: self._read(path) for path in self.paths}
 
     def _read(self, path: str) -> tuple[int, str | None, Secret | None]:
@@ -106,6 +108,7 @@ class TargetInvariants(BoundaryInvariants):
             document
             for path, document in self.documents.items()
             if document.version > self.broken_by_people.get(path, 0)
+            and (document.username, document.password) not in self._touched
             and not self.accepts(document.username, document.password)
         ]
         kept = [entry.credential for entry in (state.ledger if state else ()) if entry.ending is Ending.FORGET]
@@ -140,9 +143,8 @@ class TargetInvariants(BoundaryInvariants):
             return
         version, username, password = before
         attached_only = any(one.attached_only for one in self.harness.accounts.values())  # there is no overlap then
-        owed = (
-            not emergency and not attached_only and version > self.broken_by_people.get(path, 0)
-        )  # what people broke is in nobody's use
+        untouched = version > self.broken_by_people.get(path, 0) and before[1:] not in self._touched
+        owed = not emergency and not attached_only and untouched  # what people broke is in nobody's use
         if username is not None and password is not None and username != now[1] and owed:
             self._owed[username] = self._owed_overlap(username, password)
         self._owed.pop(now[1] or "", None)
