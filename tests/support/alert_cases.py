@@ -423,7 +423,7 @@ CASES = (
     ),
     Case(
         "RotatorAccountKeyExpires",
-        {_KEY_ENDS: f"{13 * 86400}x60"},
+        {_KEY_ENDS: f"{20 * 86400} {13 * 86400}x60"},
         "10m",
         "5m",
         {"account": "prod"},
