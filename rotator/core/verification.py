@@ -58,13 +58,15 @@ def longest_asked(state: TargetState) -> timedelta:
 def before_retirement(facts: Facts, entry: LedgerEntry) -> Decision | None:
     """Returns what must come before a replaced credential is ended; None if what is published has a fresh proof.
 
-    An emergency waits for a definite refusal only, and not for a provider that cannot be asked.
+    An emergency waits for a definite refusal only, and not for a provider that cannot be asked. What was refused last
+    counts as refused until somebody can be asked again, unless nobody ever can: the account is not configured.
     """
-    if facts.state.published is None:
+    published, last = facts.state.published, facts.state.verification
+    if published is None:
         return None
     decision = fresh_verification(facts)
-    waits_in_vain = isinstance(decision, Hold) and decision.reason is not HoldReason.PUBLISHED_REFUSED
-    return None if entry.compromised and waits_in_vain else decision
+    refused = last is not None and not last.accepted and published.account in facts.capabilities
+    return None if entry.compromised and isinstance(decision, Hold) and not refused else decision
 
 
 def fresh_verification(facts: Facts) -> Decision | None:

@@ -67,6 +67,19 @@ def test_an_emergency_waits_for_a_refusal_and_not_for_a_provider_that_cannot_be_
     assert refused.reason is HoldReason.PUBLISHED_REFUSED
 
 
+def test_a_refusal_counts_for_an_emergency_also_while_nobody_can_be_asked_again():
+    """What is compromised may be the last one that is accepted."""
+    shut: dict[str, Any] = {"state_verify_at": NOW, "open_circuits": {"fake": NOW + HOUR}}
+    for refusals in (1, BELIEVED):
+        refused = replace(REFUSED, refusals=refusals)
+        decision = due(state_verification=refused, state_ledger=(EMERGENCY,), **shut)
+        assert isinstance(decision, Hold), decision
+    assert due(state_verification=None, state_ledger=(EMERGENCY,), **shut) == Disable(EMERGENCY)
+    gone = replace(OLD, account="gone")  # the account is not configured any more: nobody can ever be asked
+    changes = {"state_published": gone, "consumer": document(gone), "state_verification": REFUSED}
+    assert due(state_ledger=(EMERGENCY,), state_verify_at=NOW, **changes) == Disable(EMERGENCY)
+
+
 def test_an_entry_that_waits_does_not_keep_an_emergency_behind_it():
     assert due(**UNASKED, state_ledger=(ENTRY, EMERGENCY)) == Disable(EMERGENCY)
 
