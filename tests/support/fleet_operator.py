@@ -138,7 +138,7 @@ def _follow_forgetting(world: FleetWorld, watched: JudgedTarget, lost: list[str]
     """What no state names any more at a lost account is nobody's, whether or not the command had an answer.
 
     So is what was published of a removed target, wherever it is: a process that still has the target may look again.
-    What else is published stays, and so does what a document hands out that somebody rolled back: its devices are let in.
+    What else is published stays, and so does what a document hands out that somebody rolled back: its devices get in.
     """
     state = world.judge.state(watched)
     watched.given_up = watched.name not in world.targets and is_empty(state)  # with what is published, as it was told
