@@ -15,6 +15,7 @@ from rotator.cli.options import Choice
 from rotator.cli.printing import cell, print_lines, print_table, safe, say, table
 from rotator.cli.read_audit import read_audit
 from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.clocks import Clocks
 from rotator.core.left_over import left_over
 from rotator.core.model import Target, TargetState
 from rotator.core.password_history import PasswordHistory
@@ -26,6 +27,7 @@ from rotator.observe.report import (
     Requirement,
     Verdict,
     counted_verdicts,
+    exceptions,
     keys_table,
     moment_text,
     present_table,
@@ -88,11 +90,13 @@ def _of_now(context: CommandContext, options: ReportOptions) -> Report:
     found = list(zip(targets, states, strict=True))
     if not options.choice:
         found += _left_over(context)
-    passwords = present_table(found, components.kinds, now)
+    clocks = Clocks(now, store.now() or now)
+    passwords = present_table(found, components.kinds, components.pauses.fresh(), clocks)
     summary = {"targets": len(targets), **counted_verdicts(passwords.rows)}
     summary["retirements_overdue"] = sum(
         {row["target"]: int(row["retirements_overdue"]) for row in passwords.rows}.values()
     )
+    summary["exceptions"] = exceptions(passwords)
     tables: tuple[ReportTable, ...] = ()
     if not options.choice:
         tables = (keys_table(components.account_keys, components.kinds, now),)

@@ -37,7 +37,7 @@ class AdoptionImpossible(Exception):
 
 
 class AdoptionRefused(AdoptionImpossible):
-    """The provider refuses the password of what is to be taken up."""
+    """The provider refuses the password of what would be taken up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,22 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from threading import Thread
-from typing import Protocol
+from typing import Any, Protocol
 
 from rotator.core.secret import Secret
+from rotator.fields.network import is_loopback
 from rotator.settings import ConfigError, ConfigProblem, Settings
 
 _WITHIN = 15  # seconds for one message
 _FORM = "see https://github.com/caronc/apprise/wiki for the service's form, such as slack://TOKEN/#CHANNEL"
+_PLAIN = "without TLS lets whoever is on the path read its messages and its token"
+_ALWAYS_PLAIN = frozenset(
+    {"aprs", "dapnet", "kavenegar"}
+)  # schemes of services that have no TLS, whatever their URL says
+_NO_TLS_MODES = frozenset({"insecure", "none"})  # of mail and XMPP
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 # What these say may have a service's token in it: messages, and the URL whose answer has headers that cannot be read.
 logging.getLogger("apprise").propagate = False
@@ -32,15 +38,16 @@ class AppriseSender:
     which the interpreter waits when it ends. So a message has a thread of its own here, and only one at a time.
     """
 
-    def __init__(self, url: Secret, within: float = _WITHIN) -> None:
+    def __init__(self, url: Secret, allow_plain: Collection[str] = (), within: float = _WITHIN) -> None:
         """Reads the URL without connecting.
 
         Args:
+            allow_plain: the hosts that may be reached without TLS, beside this machine.
             within: seconds for one message.
 
         Raises:
-            ValueError: Apprise does not understand it, or it switches verification off. Its arguments are what is wrong
-                and what would be right.
+            ValueError: Apprise does not understand it, or it does without TLS or its verification. Its arguments are
+                what is wrong and what would be right.
         """
         from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, OverflowMode  # noqa: PLC0415
 
@@ -57,6 +64,7 @@ class AppriseSender:
         if not self._apprise.add(url.reveal()):
             raise ValueError("is no URL that Apprise understands", _FORM)
         for service in self._apprise:
+            _require_tls(service, allow_plain)
             if not service.verify_certificate:
                 what = "switches off the verification of the service's certificate"
                 raise ValueError(what, "remove verify=no from it")
@@ -89,6 +97,31 @@ class AppriseSender:
         return f"the service answered {answers[-1]}" if answers else "the service did not take it"
 
 
+def _require_tls(service: Any, allow_plain: Collection[str]) -> None:
+    """Refuses one of Apprise's services that is reached without TLS, unless its host is allowed.
+
+    Raises:
+        ValueError: its arguments are what is wrong and what would be right.
+    """
+    scheme = service.url().partition(":")[0]  # as Apprise understood it: mailto://…@gmail.com becomes mailtos
+    if scheme in _ALWAYS_PLAIN:
+        raise ValueError(f"{scheme} {_PLAIN}", "use a service that has TLS")
+    secure = _schemes(service.secure_protocol)
+    fixed = str(getattr(service, "notify_url", ""))  # of services that have no host of their own in the URL
+    has_tls = scheme in secure or (not secure and fixed.startswith("https:"))
+    if has_tls and getattr(service, "secure_mode", "") not in _NO_TLS_MODES:
+        return
+    host = (getattr(service, "smtp_host", "") or service.host or "").lower()
+    if not host or is_loopback(host) or host in allow_plain:  # without a host: of this machine, such as syslog://
+        return
+    with_tls = f"use {secure[0]}:// with TLS" if secure else "use a service that has TLS"
+    raise ValueError(f"{scheme} {_PLAIN}", f"{with_tls}, or add the host to allow_plain_http in the same section")
+
+
+def _schemes(names: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names or ()
+
+
 def senders(settings: Settings, config: Path) -> Mapping[str, AppriseSender]:
     """Returns the service of each route.
 
@@ -99,7 +132,7 @@ def senders(settings: Settings, config: Path) -> Mapping[str, AppriseSender]:
     problems = []
     for name, route in settings.notifications.items():
         try:
-            made[name] = AppriseSender(route.url.value)
+            made[name] = AppriseSender(route.url.value, route.allow_plain_http)
         except ValueError as error:
             what, remedy = error.args
             problems.append(ConfigProblem(str(config), None, None, f"notifications.{name}.url", what, remedy))

@@ -93,7 +93,7 @@ def is_emergency(state: TargetState) -> bool:
 
 @dataclass(slots=True)
 class NoticeBook:
-    """What one route was told, and what it is to be told next. All times are those of a monotonic clock, in seconds."""
+    """What one route was told, and what it will be told next. All times are those of a monotonic clock, in seconds."""
 
     rules: NoticeRules
     _told: dict[Condition, float] = field(default_factory=dict)  # when it was told last
@@ -127,7 +127,7 @@ class NoticeBook:
                 self._ended.pop(one, None)
 
     def next_notice(self, now: float) -> Notice | None:
-        """Returns the message that is to be sent now, if there is one; then `sent` or `failed` is called."""
+        """Returns the message that is due now, if there is one; then `sent` or `failed` is called."""
         lasting = self._due_again(now)
         waiting = min((*self._began.values(), *self._ended.values()), default=None)
         ripe = waiting is not None and now - waiting >= self.rules.collect.total_seconds()

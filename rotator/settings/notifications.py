@@ -8,6 +8,7 @@ from pydantic import Field
 
 from rotator.core.model import Target
 from rotator.fields.labels import Labels
+from rotator.fields.network import HostName
 from rotator.fields.references import LocalSecret
 from rotator.fields.section import Count, Section
 from rotator.fields.suggestions import suggest
@@ -32,6 +33,9 @@ class NotificationRoute(Section):
     url: LocalSecret = Field(examples=["{env: ROTATOR_SLACK_URL}"])
     """A reference to the URL by which Apprise names a service, such as `slack://…`, `pagerduty://…`, `mailtos://…` or
     `jsons://…`: https://github.com/caronc/apprise/wiki. It has the service's token in it, so it is a secret."""
+    allow_plain_http: tuple[HostName, ...] = ()
+    """Hosts that may be reached without TLS, by whatever protocol; default none. Whoever is on the path then reads the
+    messages and the service's token. Loopback is always allowed."""
     about: tuple[Topic, ...] = Field(
         default=tuple(map(str, TOPICS)), min_length=1, examples=[["devices_out", "refused"]]
     )

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from command_runner import RunCommand, command_runner
@@ -147,6 +148,53 @@ def test_a_url_that_leaves_the_certificate_unverified_is_refused():
     assert TOKEN not in str(refused.value)
 
 
+PLAIN_URLS = {
+    f"json://pager.example.com/{TOKEN}": "use jsons:// with TLS, or add the host to allow_plain_http",
+    f"form://rotator:{TOKEN}@pager.example.com/": "use forms:// with TLS, or add the host to allow_plain_http",
+    f"xml://pager.example.com/{TOKEN}": "use xmls:// with TLS, or add the host to allow_plain_http",
+    f"mailto://rotator:{TOKEN}@example.com": "use mailtos:// with TLS, or add the host to allow_plain_http",
+    f"mailtos://rotator:{TOKEN}@example.com?mode=insecure": "use mailtos:// with TLS, or add the host to",
+    f"ntfy://{TOKEN}@ntfy.example.com/topic": "use ntfys:// with TLS, or add the host to allow_plain_http",
+    f"mastodon://{TOKEN}@social.example.com": "use mastodons:// with TLS, or add the host to allow_plain_http",
+    "rsyslog://logs.example.com": "use a service that has TLS, or add the host to allow_plain_http",
+    f"kavenegar://{TOKEN.replace('-', '')}/15551234567": "use a service that has TLS",
+}
+
+
+@pytest.mark.parametrize(("url", "remedy"), PLAIN_URLS.items())
+def test_a_url_without_tls_is_refused(url, remedy):
+    with pytest.raises(ValueError, match="without TLS lets whoever is on the path read") as refused:
+        AppriseSender(Secret(url))
+    what, said = refused.value.args
+    assert what.startswith(url.partition(":")[0])
+    assert said.startswith(remedy)
+    assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", [url for url in PLAIN_URLS if not url.startswith("kavenegar")])
+def test_a_host_that_is_named_may_be_reached_without_tls(url):
+    hosts = ("pager.example.com", "example.com", "ntfy.example.com", "social.example.com", "logs.example.com")
+    AppriseSender(Secret(url), hosts)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://127.0.0.1:8080/hook",
+        "json://localhost/hook",
+        "jsons://pager.example.com/hook",
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops",
+        "mailto://rotator:word@gmail.com",  # Apprise knows that it has TLS
+        "mailto://rotator:word@example.com?mode=starttls",
+        "ntfy://topic",  # its public service
+        "pushme://token",  # has only one scheme, and TLS
+        "syslog://",  # of this machine
+    ],
+)
+def test_a_url_with_tls_or_of_this_machine_is_taken(url):
+    AppriseSender(Secret(url))
+
+
 @pytest.fixture
 def run_command(monkeypatch, capfd) -> RunCommand:
     monkeypatch.setenv("COLUMNS", "120")
@@ -187,6 +235,21 @@ def test_the_check_of_the_configuration_knows_what_apprise_does_not_understand(r
     assert checked.code == 2
     assert "notifications.on-call.url: is no URL that Apprise understands" in checked.out
     assert TOKEN not in checked.out + checked.err
+
+
+def test_the_check_of_the_configuration_refuses_a_url_without_tls_unless_its_host_is_named(
+    run_command, config, monkeypatch
+):
+    monkeypatch.setenv("PAGER_URL", f"json://pager.example.com/{TOKEN}")
+    monkeypatch.setenv("CHAT_URL", "jsons://example.com")
+    refused = run_command("check-config", "-c", config)
+    assert refused.code == 2
+    assert "notifications.on-call.url: json without TLS lets whoever is on the path read" in refused.out
+    assert TOKEN not in refused.out + refused.err
+    file = Path(config)
+    named = "{url: {env: PAGER_URL}, allow_plain_http: [pager.example.com]}"
+    file.write_text(file.read_text().replace("{url: {env: PAGER_URL}}", named))
+    assert run_command("check-config", "-c", config).code == 0
 
 
 def test_a_daemon_tells_what_fails_and_that_it_has_ended(bao, tmp_path, monkeypatch):

@@ -383,7 +383,7 @@ def test_a_repair_that_waited_is_taken_up_only_if_its_reason_is_still_there():
     assert decide(facts(**stale, **resting)).reason is HoldReason.LOG_INS_REST
     for mended in (None, Verification(NOW, accepted=True)):
         dropped = decide(facts(**{**waiting, "state_verification": mended}))
-        assert dropped == do.Drop("what is published is accepted again: nothing is to be repaired", needless=True)
+        assert dropped == do.Drop("what is published is accepted again: nothing needs repair", needless=True)
 
 
 def test_while_a_repair_waits_for_the_end_of_a_pause_what_is_published_is_still_proved():

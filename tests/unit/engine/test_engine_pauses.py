@@ -22,7 +22,7 @@ from rotator.testing import GENERATED, FakeFault
 
 ORIGIN = Origin("vault:alice", "change freeze")
 FRESH = timedelta(seconds=5)
-NEEDLESS = "what is published is accepted again: nothing is to be repaired"
+NEEDLESS = "what is published is accepted again: nothing needs repair"
 
 
 def rotated(harness: EngineHarness) -> int:
