@@ -129,7 +129,14 @@ def with_overlap_from(
         return accepted and not entry.compromised and is_same_credential(entry.credential, credential)
 
     return tuple(
-        replace(entry, replaced_at=now, disable_at=max(entry.disable_at, now + policy.overlap), hooked=(), held_by="")
+        replace(
+            entry,
+            replaced_at=now,
+            disable_at=max(entry.disable_at, now + policy.overlap),
+            hooked=(),
+            held_by="",
+            ended_before=False,
+        )
         if in_use_until_now(entry)
         else entry
         for entry in ledger

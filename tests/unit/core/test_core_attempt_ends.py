@@ -148,7 +148,8 @@ def test_an_abandoned_undo_has_its_credential_disabled_again():
     disabled = replace(SECOND, credential=NEW, disabled_at=NOW)
     other = replace(FIRST, disabled_at=NOW)
     undo = replace(opened(purpose=Purpose.UNDO, uncertain=True), ledger=(disabled, other))
-    assert attempt_ends.after_abandon(undo, NOW, LATER).ledger == (replace(disabled, disabled_at=None), other)
+    again = replace(disabled, disabled_at=None, ended_before=True)
+    assert attempt_ends.after_abandon(undo, NOW, LATER).ledger == (again, other)
 
 
 def test_a_password_that_a_late_call_may_set_in_place_is_kept_until_none_can_come():
@@ -204,6 +205,7 @@ def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_r
         next_rotation=LATER + 90 * DAY * 0.95,
         scheduled_by=TARGET.policy.schedule_key,
         path="sip/office",
+        policy="p",
         counts=Counts(succeeded=1, seconds=60.0),
         verification=Verification(NOW, accepted=True),
     )
