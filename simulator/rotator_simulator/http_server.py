@@ -62,7 +62,7 @@ ExchangeObserver: TypeAlias = Callable[[RecordedExchange], None]
 """Called with every exchange, in the thread that serves it; must not raise."""
 
 
-class Route(Rule):
+class MatchedRoute(Rule):
     """A route that is matched, and of which no URL is built.
 
     To compile what builds URLs takes most of the time that making an application takes, and tests make thousands. In a
