@@ -99,7 +99,9 @@ def test_an_abandoned_rotation_that_was_asked_for_is_asked_for_again_with_all_th
     wish = attempt_ends.after_abandon(state, NOW, LATER).request
     assert (wish.purpose, wish.compromised, wish.take_over) == (Purpose.ROTATE, True, True)
     waiting = replace(state, request=UNDO)
-    assert attempt_ends.after_abandon(waiting, NOW, LATER).request == UNDO
+    assert attempt_ends.after_abandon(waiting, NOW, LATER).request == wish, "no undo replaces an emergency"
+    harmless = replace(waiting, attempt=replace(waiting.attempt, compromised=False))
+    assert attempt_ends.after_abandon(harmless, NOW, LATER).request == UNDO
     assert attempt_ends.after_abandon(opened(purpose=Purpose.UNDO, requested_by="somebody"), NOW, LATER).request is None
 
 
@@ -186,7 +188,7 @@ def test_an_attempt_that_its_target_outgrew_leaves_nothing_and_is_asked_for_agai
     assert again.last_error == "it moved, as it had before: do all processes have the same configuration?"
     for nobody in ({"requested_by": "schedule"}, {"requested_by": "somebody", "purpose": Purpose.UNDO}):
         assert attempt_ends.after_change(opened(**nobody), "it moved", LATER, MUCH_LATER).request is None
-    assert attempt_ends.after_change(replace(state, request=UNDO), "it moved", LATER, MUCH_LATER).request == UNDO
+    assert attempt_ends.after_change(replace(state, request=UNDO), "it moved", LATER, MUCH_LATER).request == wish
 
 
 def closed(target=TARGET, now=NOW, fraction=0.0, ledger=(), strays=False, **changes) -> TargetState:
