@@ -239,6 +239,10 @@ def _print(
         print_lines(f"{name}: {safe(line)}")
     if is_empty(state):
         print_lines(f"{name}: nothing is left")
+    elif state.published is not None and not state.ledger and not stuck:
+        print_lines(
+            safe(f"{name}: {_named(state.published)} is published, and nothing else is left (--published ends it)")
+        )
 
 
 def _line(entry: LedgerEntry, now: datetime) -> str:

@@ -32,12 +32,15 @@ def after_drop(state: TargetState, message: str, not_before: datetime) -> Target
     """Drops a request or a due rotation that cannot be carried out.
 
     An impossible undo does not count as a failure. If it was to repair what is published, that is not repaired yet.
+    An emergency for what is published stays, and is tried again: what leaked may come into force once more, by people
+    or by an undo.
     """
     request, last = state.request, state.verification
     if request is not None and request.purpose is Purpose.UNDO:
         again = replace(last, repaired=False) if request.repairs and last is not None else last
         return replace(state, request=None, last_error=message, verification=again)
-    return after_failure(replace(state, request=None), message, not_before)
+    leaked = request is not None and request.compromised and state.published is not None
+    return after_failure(state if leaked else replace(state, request=None), message, not_before)
 
 
 def after_delay(state: TargetState, message: str, not_before: datetime) -> TargetState:

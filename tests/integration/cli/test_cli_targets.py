@@ -71,6 +71,14 @@ def test_a_target_is_retired_after_its_document(rotated, run_command):
     assert usernames(rotated) == ["lobby"]
 
 
+def test_that_nothing_is_left_to_retire_is_said(rotated, run_command):
+    ended = run_command("retire", "office", "--now", "--yes")
+    named = f"{rotated.consumer_document('sip/office').username} at vobiz"
+    said = f"office: {named} is published, and nothing else is left (--published ends it)\n"
+    assert (ended.code, ended.out) == (0, said)
+    assert run_command("retire", "office").out == said
+
+
 def test_a_removed_target_is_ended_by_name(rotated, run_command):
     rotated.configure(KEPT, policies=SLOW)
     left = run_command("retire", "office")

@@ -72,6 +72,7 @@ def looked_at(world: EngineHarness, engine: Engine, targets: list[Target], span:
         world.clock.advance(timedelta(seconds=1))
 
 
+@pytest.mark.unmeasured
 def test_wrong_log_ins_at_an_account_are_few_whatever_the_number_of_targets():
     world, targets = fleet(60)
     engine = world.engine()
