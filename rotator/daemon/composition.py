@@ -182,6 +182,7 @@ class Composition:
             targets = with_canaries(self._targets(settings, store))
             self.metrics.expect(len(targets))
             self.metrics.expect_notifications(settings.notifications)
+            self.metrics.reconciles_every(settings.daemon.reconcile)
             by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
             former_names = FormerNames(store, frozenset(by_name))
