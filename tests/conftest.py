@@ -33,8 +33,6 @@ settings.register_profile("long", _SAME, derandomize=False, max_examples=1000)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", default=False, help="explore: random examples, and more of them")
-    parser.addoption("--years", type=int, help="simulate a fleet for so many years (tests/proof/test_fleet_years.py)")
-    parser.addoption("--seed", type=int, help="of the first of those years; each year has its own")
 
 
 @pytest.hookimpl(tryfirst=True)  # before Hypothesis reads its seed, and before the test modules read the profile

@@ -100,7 +100,7 @@ def _target(context: CommandContext, state: TargetState) -> tuple[Target | None,
     configured = next((target for target in context.components.targets if target.name == name), None)
     if configured is not None:
         return replace(configured, removed=True, path=state.path or configured.path), True
-    target = left_over(state)
+    target = left_over(state, context.components.settings.core_policies)
     if target is not None:
         return target, False
     if state.renamed_to:

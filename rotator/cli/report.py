@@ -118,10 +118,10 @@ _NO_LIMITS = "the configuration has no limits: set `limits: {max_age: 90d}`, and
 
 def _left_over(context: CommandContext) -> Iterator[tuple[Target, TargetState]]:
     """Yields what removed targets left behind: their passwords may be accepted, too."""
-    components = context.components
+    components, settings = context.components, context.components.settings
     names = [name for name in components.store.list_states() if name not in components.by_name]
     for versioned in context.read_each(components.store.read_state, names):
-        target = left_over(versioned.state, components.settings.age_limit)
+        target = left_over(versioned.state, settings.core_policies, settings.age_limit)
         if target is not None:
             yield target, versioned.state
 

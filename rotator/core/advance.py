@@ -9,7 +9,7 @@ from rotator.core.attempts import published_by
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import LATE_COMMIT, handed_out_entry
-from rotator.core.model import Attempt, Claim, Credential, Phase, Policy, Purpose, Strategy, Target, TargetState
+from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy, Target, TargetState
 from rotator.core.schedule import first_due, next_due
 from rotator.core.transitions import AttemptEvent, next_phase
 
@@ -24,12 +24,14 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
         due = max(next_due(policy.schedule, policy.window, last, fraction, made), now)
     drawn = replace(state, next_rotation=due, path=state.path or target.path, first_seen=state.first_seen or now)
     drawn = replace(drawn, scheduled_by=target.policy.schedule_key)
-    return with_periods(drawn, policy)
+    return with_rules(drawn, target)
 
 
-def with_periods(state: TargetState, policy: Policy) -> TargetState:
-    """Keeps what a target that is removed later leaves its credentials."""
-    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine, usage=policy.usage)
+def with_rules(state: TargetState, target: Target) -> TargetState:
+    """Keeps the rules by which what the target leaves behind ends if it is removed later."""
+    policy = target.policy
+    kept = replace(state, overlap=policy.overlap, quarantine=policy.quarantine, usage=policy.usage)
+    return replace(kept, policy=policy.name, labels=target.labels)
 
 
 def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:

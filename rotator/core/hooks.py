@@ -169,8 +169,9 @@ def _left_of_retirement(policy: Policy, entry: LedgerEntry) -> tuple[str, ...]:
 
 
 def _is_retired_by_end(entry: LedgerEntry) -> bool:
-    """True if the end of an entry ends a credential that is accepted: no old password, no trace of a lost call."""
-    return entry.ending is not Ending.FORGET and entry.credential.id is not None and not entry.cut_off
+    """True if it ends what devices may use: no old password, no trace of a lost call, nothing that had ended before."""
+    is_known = entry.ending is not Ending.FORGET and entry.credential.id is not None
+    return is_known and not entry.cut_off and not entry.ended_before
 
 
 def _of_rotation(hook: str, moment: HookMoment, attempt: Attempt) -> HookCall:

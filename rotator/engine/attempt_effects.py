@@ -257,10 +257,10 @@ def _predecessor(replaced: Credential | None) -> dict[str, str]:
 def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:
     """Abandons the attempt; whatever it may have left at the provider goes into the ledger."""
     if action.change:
-        staged = session.attempt.staged
+        staged, removed = session.attempt.staged, session.target.removed
         record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, staged, action.change)
         now, later = session.clocks().latest, caller.next_try(session.state.outgrown)
-        session.write(attempt_ends.after_change(session.state, action.change, now, later))
+        session.write(attempt_ends.after_change(session.state, action.change, now, later, removed=removed))
     else:
         discard(caller, session)
 
@@ -272,8 +272,9 @@ def discard(caller: ProviderCaller, session: Session) -> None:
     later, strays = caller.next_try(state.failures + 1), may_have_strays(caller, attempt)
     if attempt.put_back:
         later = max(later, caller.shared_now() + _AFTER_PUT_BACK)
-    kept_for = session.target.policy.quarantine
-    session.write(attempt_ends.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
+    kept_for, removed = session.target.policy.quarantine, session.target.removed
+    ended = attempt_ends.after_abandon(state, now, later, kept_for=kept_for, strays=strays, removed=removed)
+    session.write(ended)
 
 
 def may_have_strays(caller: ProviderCaller, attempt: Attempt) -> bool:

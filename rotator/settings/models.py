@@ -168,8 +168,9 @@ class Settings(ListSettings):
         """The limit of the whole configuration as the core defines it."""
         return self.limits.core() if self.limits is not None else None
 
+    @cached_property
     def core_policies(self) -> Mapping[str, Policy]:
-        """Returns the policies as the core defines them, by name, always including `default`."""
+        """The policies as the core defines them, by name, always including `default`."""
         return {name: policy.core(name) for name, policy in self._policies.items()}
 
     @cached_property
@@ -197,7 +198,7 @@ class Settings(ListSettings):
     @cached_property
     def _policy_at(self) -> Callable[[str, str], Policy]:
         """Returns a policy as it holds at an account. A hundred thousand targets share a few of them."""
-        policies = self.core_policies()
+        policies = self.core_policies
 
         @cache
         def policy_at(name: str, account: str) -> Policy:

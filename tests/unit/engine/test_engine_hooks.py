@@ -293,6 +293,36 @@ def test_an_attempt_that_waits_for_a_hook_can_be_given_up_and_leaves_nothing():
     assert (world.state.attempt, world.state.ledger, set(world.provider.credentials)) == (None, (), there)
 
 
+def test_a_hook_that_fails_before_a_retirement_costs_no_proof_for_each_try():
+    """Each of its tries, 24 a day, was preceded by a log-in with what is published."""
+    world, engine = rotated(hooked(RETIREMENT, verify=DAY))
+    world.request(engine)
+    world.until_rotated(engine)
+    world.settle(engine, DAY + HOUR)
+    proofs, asked = world.provider.calls.count("prove"), len(world.hooks["ask"].told)
+    world.settle(engine, 3 * DAY, most=2000)
+    assert len(world.hooks["ask"].told) - asked > 60, "it is tried again, at the pace of the back-off"
+    assert world.provider.calls.count("prove") - proofs <= 4, "verified daily, as at any time"
+    world.hooks["ask"].failures, calls = 0, len(world.provider.calls)
+    world.settle(engine, 2 * HOUR)
+    assert world.state.counts.disabled == 1
+    assert [call for call in world.provider.calls[calls:] if call in ("prove", "disable")] == ["prove", "disable"]
+
+
+def test_a_hook_that_failed_is_not_run_for_an_end_that_a_refusal_holds():
+    """Devices live on the predecessor: nobody is told that it ends."""
+    world, engine = rotated(hooked(RETIREMENT, verify=DAY))
+    world.request(engine)
+    world.until_rotated(engine)
+    world.settle(engine, DAY + HOUR)
+    world.provider.credentials[world.state.published.id].password = Secret("somebody else's")
+    world.provider.faults["create"] = [FakeFault.REFUSED] * 9999
+    world.settle(engine, 2 * DAY, most=2000)
+    told = len(world.hooks["ask"].told)
+    world.settle(engine, 2 * DAY, most=2000)
+    assert len(world.hooks["ask"].told) == told
+
+
 def test_a_removed_target_does_not_pass_the_hook():
     world, engine = rotated(hooked())
     world.request(engine)
@@ -302,6 +332,24 @@ def test_a_removed_target_does_not_pass_the_hook():
     world.settle(engine, HOUR)
     assert (world.state.attempt, world.state.counts.succeeded) == (None, 1)
     assert "create" not in world.provider.calls[calls:]
+
+
+@pytest.mark.parametrize("compromised", [False, True])
+def test_a_removed_target_keeps_only_the_request_of_what_is_still_wrong(compromised):
+    """One that is configured again, perhaps for something else, began with a rotation that nobody asked it for."""
+    world, engine = rotated(hooked())
+    world.request(engine)
+    world.settle(engine, HOUR)
+    if compromised:  # the process ends before the hook is tried once more
+        world.store.write_state(
+            replace(world.state, attempt=replace(world.state.attempt, compromised=True)),
+            world.store.read_state("office").version,
+        )
+        engine = world.engine()
+    world.target = left_over(world.state)
+    world.settle(engine, HOUR)
+    assert world.state.attempt is None
+    assert (world.state.request is not None) is compromised
 
 
 def test_a_target_that_was_retired_is_looked_at_while_a_hook_is_owed():
@@ -493,3 +541,23 @@ def test_two_processes_run_a_hook_once():
         engine.look(world.target)
         other.look(world.target)
     assert [len(hook.told) for hook in world.hooks.values()] == [2, 2]
+
+
+@pytest.mark.parametrize("moment", ["overlap", "quarantine"])
+def test_what_an_abandoned_undo_enabled_is_not_told_to_end_a_second_time(moment):
+    """The receiver was told of the same end again, by the same key, of a credential that no device got meanwhile."""
+    world, engine = rotated(hooked(RETIREMENT))
+    world.hooks["ask"].failures = 0
+    world.request(engine)
+    world.until_rotated(engine)
+    world.settle(engine, 2 * DAY if moment == "quarantine" else HOUR)
+    world.provider.faults["prove"] = [FakeFault.REFUSED] * 20
+    world.request(engine, Purpose.UNDO)
+    world.settle(engine, MINUTE)
+    assert world.state.attempt.purpose is Purpose.UNDO
+    assert engine.abandon(world.target, world.state.attempt.id, Origin("alice", "no")).restores is None
+    world.provider.faults.clear()
+    world.settle(engine, 10 * DAY)
+    assert world.state.ledger == ()
+    for name in ("ask", "tell"):
+        assert len(world.hooks[name].told) == len({facts["key"] for facts in world.hooks[name].told}) == 1
