@@ -126,6 +126,7 @@ def test_a_rotation_passes_while_devices_are_out():
     assert world.published_works
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("held", ["by the hook", "by a blackout", "by the window"])
 @pytest.mark.parametrize("target", [REPLACE, IN_PLACE], ids=lambda target: target.strategy.value)
 def test_what_is_refused_while_a_rotation_waits_for_its_hook_is_noticed_and_repaired(target, held):
@@ -382,6 +383,7 @@ def test_one_that_fails_after_a_rotation_is_run_again_and_nothing_waits_for_it()
     assert (world.state.owed, len(world.hooks["tell"].succeeded)) == ((), 2)
 
 
+@pytest.mark.unmeasured
 def test_after_a_week_it_is_given_up_and_the_audit_says_so():
     world, engine = rotated(hooked())
     world.hooks["ask"].failures, world.hooks["tell"].failures = 0, None
@@ -482,6 +484,7 @@ def test_a_request_does_not_set_the_idle_one_of_a_pair_while_a_hook_before_its_e
     assert (world.state.counts.succeeded, world.state.counts.disabled) == (3, 1)
 
 
+@pytest.mark.unmeasured
 def test_no_more_than_three_stay_because_of_a_hook():
     """Each rotation left one more that was accepted, for as long as the hook failed: the ledger grew and grew."""
     world, engine = rotated(hooked(RETIREMENT, schedule=Every(2 * DAY)))
