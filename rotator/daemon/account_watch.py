@@ -110,7 +110,8 @@ class AccountWatch:
             for name in names:
                 self._go_on(components)
                 read(name)
-                self._composition.clock.sleep(_APART)
+                if self._known(name) is None:  # it was read from Vault
+                    self._composition.clock.sleep(_APART)
 
         return read_each
 
