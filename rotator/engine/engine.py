@@ -179,6 +179,10 @@ class Engine:
         """What checks have shown, by account, as far as this process has read it."""
         return self._evidence.all
 
+    def read_checks(self) -> None:
+        """Reads what checks have shown of every account, if that was not read in the last minute. Never raises."""
+        self._evidence.refresh()
+
     def request(self, target: Target, request: Request) -> TargetState:
         """Writes a request into the state document, where it outlives this process. Raises StoreError.
 
