@@ -15,6 +15,7 @@ from rotator.cli.options import Choice
 from rotator.cli.printing import cell, print_lines, print_table, safe, say, table
 from rotator.cli.read_audit import read_audit
 from rotator.core.audit_words import AuditOutcome, AuditVerb
+from rotator.core.clocks import Clocks
 from rotator.core.left_over import left_over
 from rotator.core.model import Target, TargetState
 from rotator.core.password_history import PasswordHistory
@@ -26,6 +27,7 @@ from rotator.observe.report import (
     Requirement,
     Verdict,
     counted_verdicts,
+    exceptions,
     keys_table,
     moment_text,
     present_table,
@@ -88,11 +90,13 @@ def _of_now(context: CommandContext, options: ReportOptions) -> Report:
     found = list(zip(targets, states, strict=True))
     if not options.choice:
         found += _left_over(context)
-    passwords = present_table(found, components.kinds, now)
+    clocks = Clocks(now, store.now() or now)
+    passwords = present_table(found, components.kinds, components.pauses.fresh(), clocks)
     summary = {"targets": len(targets), **counted_verdicts(passwords.rows)}
     summary["retirements_overdue"] = sum(
         {row["target"]: int(row["retirements_overdue"]) for row in passwords.rows}.values()
     )
+    summary["exceptions"] = exceptions(passwords)
     tables: tuple[ReportTable, ...] = ()
     if not options.choice:
         tables = (keys_table(components.account_keys, components.kinds, now),)
@@ -114,10 +118,10 @@ _NO_LIMITS = "the configuration has no limits: set `limits: {max_age: 90d}`, and
 
 def _left_over(context: CommandContext) -> Iterator[tuple[Target, TargetState]]:
     """Yields what removed targets left behind: their passwords may be accepted, too."""
-    components = context.components
+    components, settings = context.components, context.components.settings
     names = [name for name in components.store.list_states() if name not in components.by_name]
     for versioned in context.read_each(components.store.read_state, names):
-        target = left_over(versioned.state, components.settings.age_limit)
+        target = left_over(versioned.state, settings.core_policies, settings.age_limit)
         if target is not None:
             yield target, versioned.state
 

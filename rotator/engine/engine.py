@@ -179,10 +179,17 @@ class Engine:
         """What checks have shown, by account, as far as this process has read it."""
         return self._evidence.all
 
+    def read_checks(self) -> None:
+        """Reads what checks have shown of every account, if that was not read in the last minute. Never raises."""
+        self._evidence.refresh()
+
     def request(self, target: Target, request: Request) -> TargetState:
-        """Writes a request into the state document, where it outlives this process. Raises StoreError."""
+        """Writes a request into the state document, where it outlives this process. Raises StoreError.
+
+        Nothing is written if an emergency waits that an undo would replace: the state returned has it.
+        """
         session = self._open(target, documents=False)
-        self._ask(session, request, lambda _: False)
+        self._ask(session, request, lambda state: requesting.keeps_emergency(state.request, request))
         return session.state
 
     def request_unless(self, target: Target, request: Request, answered: Callable[[TargetState], bool]) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.core.model import Target
-from rotator.core.password_history import Emergency, PasswordHistory, PasswordLife
+from rotator.core.password_history import Emergency, PasswordHistory, PasswordLife, TargetHistory
 from rotator.observe.report import VERDICT, Column, Kind, ReportRow, ReportTable, Verdict, moment_text
 
 _AGE = (Column("greatest_age_seconds", "Greatest age", Kind.DURATION), Column("limit_seconds", "Limit", Kind.DURATION))
@@ -69,18 +69,19 @@ def _oldest(history: PasswordHistory, name: str, target: Target | None) -> Repor
         nothing: dict[str, Any] = {column.key: None for column in _OLDEST}
         known = {"target": name, "account": target.account if target is not None else None, "rotations": 0}
         return nothing | known | _ages(None, limit) | {"verdict": Verdict.NO_RECORD.value}
-    life: PasswordLife = found.oldest
-    verdict = _verdict(life, found.age, limit)
+    verdict = _verdict(found, limit)
+    # One whose age nobody knows may be the oldest, whatever is known of the others.
+    life = found.unknown if verdict is Verdict.UNKNOWN and found.unknown is not None else found.oldest
     row = _password(history, life) | _ages(found.age if life.made_at is not None else None, limit)
     return row | {"verdict": verdict.value, "rotations": found.rotations}
 
 
-def _verdict(life: PasswordLife, age: timedelta, limit: timedelta | None) -> Verdict:
+def _verdict(found: TargetHistory, limit: timedelta | None) -> Verdict:
     if limit is None:
         return Verdict.NO_LIMIT
-    if age > limit:
+    if found.age > limit:
         return Verdict.OVER
-    return Verdict.UNKNOWN if life.made_at is None else Verdict.WITHIN
+    return Verdict.WITHIN if found.unknown is None else Verdict.UNKNOWN
 
 
 def _password(history: PasswordHistory, life: PasswordLife) -> dict[str, Any]:

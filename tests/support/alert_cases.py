@@ -385,8 +385,22 @@ CASES = (
         {"account": "prod"},
         "warning",
         "Credentials at provider account prod belong to no target, or to two",
-        "2, by the last rotator reconcile prod, which names them.",
+        "2, by the last comparison; rotator reconcile prod names them.",
         quiet={_series("rotator_account_credentials", 'account="prod",finding="foreign"'): "9x90"},
+    ),
+    Case(
+        "RotatorAccountNotCompared",
+        {
+            _series("rotator_account_reconciled_timestamp_seconds", 'account="prod"'): "0x400",
+            _series("rotator_reconcile_interval_seconds", ""): "3600x400",
+        },
+        "242m",
+        "240m",
+        {"account": "prod"},
+        "warning",
+        "Provider account prod is not compared with the documents any more",
+        "The last time was 4h 2m 0s ago, so nobody knows what it has that no document names.",
+        quiet={_series("rotator_account_reconciled_timestamp_seconds", 'account="prod"'): "0x400"},
     ),
     Case(
         "RotatorSelectionGone",

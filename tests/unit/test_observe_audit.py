@@ -152,7 +152,7 @@ class SlowSink:
     def write(self, lines: Sequence[Line]) -> None:
         self.flushed.append(len(lines))
         self.begun.set()
-        assert self.may_end.wait(20)
+        assert self.may_end.wait(60)
         if self.failing:
             raise OSError(errno.ENOSPC, "full")
 
@@ -163,7 +163,7 @@ def test_what_comes_while_the_disk_is_busy_is_flushed_together(fails: bool) -> N
     log = audit_on(sink)
     threads = [threading.Thread(target=log.record, args=("x", f"t{number}", "done")) for number in range(5)]
     threads[0].start()
-    assert sink.begun.wait(20)
+    assert sink.begun.wait(60)
     for thread in threads[1:]:
         thread.start()
     eventually(lambda: log.status.position.seq == 5, "the others have not come")
