@@ -31,7 +31,7 @@ class LeanRegistrar(asyncio.DatagramProtocol):
             self._transport.sendto(answer, addr)
 
     def _answer(self, message: Message) -> bytes:
-        same = [(name, message.get(name)) for name in ("Via", "From", "Call-ID", "CSeq")]
+        same = [(name, message.get(name.lower())) for name in ("Via", "From", "Call-ID", "CSeq")]
         same.append(("To", f"{message.get('to')};tag=bench"))
         given = message.get("authorization")
         if given and self._is_right(message, parameters(given.partition(" ")[2])):
