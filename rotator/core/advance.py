@@ -9,6 +9,7 @@ from rotator.core.attempts import published_by
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import LATE_COMMIT, handed_out_entry
+from rotator.core.left_over import with_rules
 from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy, Target, TargetState
 from rotator.core.schedule import first_due, next_due
 from rotator.core.transitions import AttemptEvent, next_phase
@@ -27,23 +28,19 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
     return with_rules(drawn, target)
 
 
-def with_rules(state: TargetState, target: Target) -> TargetState:
-    """Keeps the rules by which what the target leaves behind ends if it is removed later."""
-    policy = target.policy
-    kept = replace(state, overlap=policy.overlap, quarantine=policy.quarantine, usage=policy.usage)
-    return replace(kept, policy=policy.name, labels=target.labels)
-
-
 def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:
     """Drops a request or a due rotation that cannot be carried out.
 
     An impossible undo does not count as a failure. If it was to repair what is published, that is not repaired yet.
+    An emergency for what is published stays, and is tried again: what leaked may come into force once more, by people
+    or by an undo.
     """
     request, last = state.request, state.verification
     if request is not None and request.purpose is Purpose.UNDO:
         again = replace(last, repaired=False) if request.repairs and last is not None else last
         return replace(state, request=None, last_error=message, verification=again)
-    return after_failure(replace(state, request=None), message, not_before)
+    leaked = request is not None and request.compromised and state.published is not None
+    return after_failure(state if leaked else replace(state, request=None), message, not_before)
 
 
 def after_delay(state: TargetState, message: str, not_before: datetime) -> TargetState:

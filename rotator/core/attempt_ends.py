@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.abandonment import ledger_after, unsettled_entry, with_late_call
-from rotator.core.advance import after_event, after_failure, open_attempt, with_rules
+from rotator.core.advance import after_event, after_failure, open_attempt
 from rotator.core.attempts import is_spare, is_unsent, may_cut_off
 from rotator.core.hooks import owed_after_rotation
 from rotator.core.ledger import (
@@ -16,6 +16,7 @@ from rotator.core.ledger import (
     with_overlap_from,
     without_credential,
 )
+from rotator.core.left_over import with_rules
 from rotator.core.model import Attempt, Counts, Ending, Policy, Purpose, Request, Target, TargetState, Verification
 from rotator.core.moves import after_path_change
 from rotator.core.origin import SCHEDULED_BY

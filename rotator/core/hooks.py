@@ -121,15 +121,18 @@ def owed_after_retirement(state: TargetState, entry: LedgerEntry, policy: Policy
     return replace(state, owed=(*state.owed, *(OwedHook(call, now) for call in calls)))
 
 
-def after_run(state: TargetState, action: RunHook) -> TargetState:
-    """Records that a hook has run, or that nothing waits for it any more."""
+def after_run(state: TargetState, action: RunHook, now: datetime) -> TargetState:
+    """Records that a hook has run, or that nothing waits for it any more.
+
+    With the last one before it the attempt begins: it may have waited for days, for a window or until a pause ended.
+    """
     if action.owed is not None:
         return replace(state, owed=_without(state, action.owed), claim=None)
     if action.entry is not None:
         hooked = (*action.entry.hooked, action.call.hook)
         passed = replace(action.entry, hooked=hooked, held_by="", failures=0, not_before=None, note="")
         return replace(state, ledger=swap(state.ledger, action.entry, passed))
-    attempt = state.attempt and replace(state.attempt, before=state.attempt.before[1:])
+    attempt = state.attempt and replace(state.attempt, before=state.attempt.before[1:], started_at=now)
     return replace(state, attempt=attempt, not_before=None, last_error="")
 
 

@@ -4,7 +4,7 @@ An orphan is what no process carries to its end by itself: somebody has to.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -39,6 +39,13 @@ def is_empty(state: TargetState) -> bool:
     """True if nothing is left of a target."""
     nothing_open = state.published is None and state.attempt is None and not state.ended and not state.owed
     return nothing_open and not state.ledger and not state.former_paths
+
+
+def with_rules(state: TargetState, target: Target) -> TargetState:
+    """Keeps the rules by which what the target leaves behind ends if it is removed later."""
+    policy = target.policy
+    kept = replace(state, overlap=policy.overlap, quarantine=policy.quarantine, usage=policy.usage)
+    return replace(kept, policy=policy.name, labels=target.labels)
 
 
 def left_over(

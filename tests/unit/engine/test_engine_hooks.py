@@ -21,6 +21,8 @@ from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.core.usage_rules import MOST_KEPT
+from rotator.observe.needs import Need, needs
+from rotator.observe.target_figures import GAUGES, TargetSnapshot
 from rotator.testing import CHOSEN, GENERATED, FakeFault, FakeHook
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -221,6 +223,40 @@ def test_a_rotation_whose_hook_failed_in_the_window_waits_for_the_next_one():
     world.settle(engine, 3 * HOUR)
     assert world.state.counts.succeeded == 2
     assert window.contains(world.state.last_rotation)
+
+
+def needed(world) -> set[Need]:
+    """What somebody would be told of now."""
+    seen, now = TargetSnapshot(world.target, world.state, world.clock.now()), world.clock.now()
+    return {need for need, since in needs(seen) if since <= now}
+
+
+@pytest.mark.parametrize("target", [REPLACE, IN_PLACE], ids=lambda target: target.strategy.value)
+def test_a_rotation_that_waits_for_the_next_window_is_none_that_stays_open(target):
+    """It was told of an hour after its hook had failed, and so were devices that were out, once it had begun."""
+    window = Window("0 2 * * *", HOUR)
+    world, engine = rotated(hooked(target=target, window=window))
+    while world.state.attempt is None:
+        world.settle(engine, HOUR, most=5000)
+    staged = world.state.attempt.started_at
+    world.settle(engine, 6 * HOUR)
+    assert world.state.attempt.before
+    assert (
+        GAUGES["rotator_attempt_open_timestamp_seconds"](
+            TargetSnapshot(world.target, world.state, world.clock.now()), world.clock.now()
+        )
+        is None
+    )
+    assert Need.STAYS_OPEN not in needed(world)
+    world.hooks["ask"].failures = 0
+    world.provider.faults["create" if target is REPLACE else "set_password"] = [FakeFault.UNREACHABLE] * 99
+    while world.state.attempt.before:
+        world.clock.advance(MINUTE)
+        engine.look(world.target)
+    assert world.state.attempt.started_at > staged + 12 * HOUR
+    assert not {Need.STAYS_OPEN, Need.DEVICES_OUT} & needed(world)
+    world.settle(engine, 2 * HOUR)
+    assert Need.STAYS_OPEN in needed(world)
 
 
 def test_a_pause_holds_a_rotation_that_has_not_begun():
