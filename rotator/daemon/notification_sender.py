@@ -2,14 +2,13 @@
 
 import logging
 import re
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Collection
 from threading import Thread
 from typing import Any, Protocol
 
 from rotator.core.secret import Secret
 from rotator.fields.network import is_loopback
-from rotator.settings import ConfigError, ConfigProblem, Settings
+from rotator.observe.notices import Notification
 
 _WITHIN = 15  # seconds for one message
 _FORM = "see https://github.com/caronc/apprise/wiki for the service's form, such as slack://TOKEN/#CHANNEL"
@@ -27,7 +26,7 @@ logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 class NotificationSender(Protocol):
     """Sends one message to a service."""
 
-    def __call__(self, title: str, body: str, *, urgent: bool) -> str:
+    def __call__(self, message: Notification) -> str:
         """Returns why the message was not taken, or an empty text."""
 
 
@@ -72,23 +71,23 @@ class AppriseSender:
                 service.overflow_mode = OverflowMode.TRUNCATE
         self._within, self._sending = within, Thread()
 
-    def __call__(self, title: str, body: str, *, urgent: bool) -> str:
+    def __call__(self, message: Notification) -> str:
         """Returns why the message was not taken, or an empty text."""
         if self._sending.is_alive():
             return "the service still has the message before, and does not answer"
         answers: list[str] = []
-        self._sending = Thread(
-            target=lambda: answers.append(self._send(title, body, urgent=urgent)), name="notification", daemon=True
-        )
+        self._sending = Thread(target=lambda: answers.append(self._send(message)), name="notification", daemon=True)
         self._sending.start()
         self._sending.join(self._within)
         return answers[0] if answers else f"the service did not answer within {self._within:g} s"
 
-    def _send(self, title: str, body: str, *, urgent: bool) -> str:
-        kind = self._types[urgent]
-        body = body.encode("utf-8", "replace").decode()  # providers send halves of characters, which no encoding knows
+    def _send(self, message: Notification) -> str:
+        kind = self._types[message.urgent]
+        body = message.text.encode(
+            "utf-8", "replace"
+        ).decode()  # providers send halves of characters, which have no code
         try:
-            result = self._apprise.notify(body, title, kind, body_format=self._text)
+            result = self._apprise.notify(body, message.title, kind, body_format=self._text)
         except Exception as error:  # noqa: BLE001 - a service's module may raise anything, with the token in its words
             return f"it could not be sent ({type(error).__name__})"
         if result:
@@ -120,22 +119,3 @@ def _require_tls(service: Any, allow_plain: Collection[str]) -> None:
 
 def _schemes(names: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else names or ()
-
-
-def senders(settings: Settings, config: Path) -> Mapping[str, AppriseSender]:
-    """Returns the service of each route.
-
-    Raises:
-        ConfigError: Apprise does not understand one of the URLs, or one is not to be verified.
-    """
-    made: dict[str, AppriseSender] = {}
-    problems = []
-    for name, route in settings.notifications.items():
-        try:
-            made[name] = AppriseSender(route.url.value, route.allow_plain_http)
-        except ValueError as error:
-            what, remedy = error.args
-            problems.append(ConfigProblem(str(config), None, None, f"notifications.{name}.url", what, remedy))
-    if problems:
-        raise ConfigError(problems)
-    return made

@@ -17,6 +17,7 @@ from receiver_servers import http_receiver
 from rotator.core.secret import Secret
 from rotator.daemon.notification_sender import AppriseSender
 from rotator.observe.logs import configure
+from rotator.observe.notices import Notification
 from rotator.observe.redact import Redactor
 from rotator.testing import FakeClock
 from rotator_simulator.faults import fault_named
@@ -42,8 +43,8 @@ def url_of(receiver) -> str:
 def test_a_message_arrives_as_it_was_written():
     with http_receiver() as receiver:
         send = AppriseSender(Secret(url_of(receiver)))
-        assert send("a title", "phone: <b>\n  lobby\\n *x*", urgent=True) == ""
-        assert send("another", "text", urgent=False) == ""
+        assert send(Notification("a title", "phone: <b>\n  lobby\\n *x*", urgent=True)) == ""
+        assert send(Notification("another", "text")) == ""
     first, second = map(json.loads, receiver.lines)
     assert (first["title"], first["message"], first["type"]) == ("a title", "phone: <b>\n  lobby\\n *x*", "failure")
     assert second["type"] == "warning"
@@ -54,8 +55,8 @@ def test_why_it_was_not_taken_is_said_without_the_token(status, said, capfd):
     log = io.StringIO()
     configure("debug", "json", Redactor(), FakeClock(), log)
     with http_receiver(answers=[status] * 9) as receiver:
-        assert AppriseSender(Secret(url_of(receiver)))("title", "text", urgent=False) == said
-    assert AppriseSender(Secret(url_of(receiver)))("title", "text", urgent=False) == "the service did not take it"
+        assert AppriseSender(Secret(url_of(receiver)))(Notification("title", "text")) == said
+    assert AppriseSender(Secret(url_of(receiver)))(Notification("title", "text")) == "the service did not take it"
     shown = capfd.readouterr()
     assert TOKEN not in log.getvalue() + shown.out + shown.err
 
@@ -89,13 +90,13 @@ def test_a_service_that_never_answers_holds_up_neither_the_others_nor_the_end_of
     with odd_service(b"HTTP/1.1 200 OK\r\nX: ", ends=False) as port, http_receiver() as receiver:
         hangs = AppriseSender(Secret(f"json://127.0.0.1:{port}/"), within=0.2)
         works = AppriseSender(Secret(url_of(receiver)))
-        assert hangs("title", "text", urgent=False) == "the service did not answer within 0.2 s"
+        assert hangs(Notification("title", "text")) == "the service did not answer within 0.2 s"
         started = set(threading.enumerate()) - before
         for _ in range(50):  # more than any pool of threads has
             assert (
-                hangs("title", "text", urgent=False) == "the service still has the message before, and does not answer"
+                hangs(Notification("title", "text")) == "the service still has the message before, and does not answer"
             )
-        assert works("title", "text", urgent=False) == ""
+        assert works(Notification("title", "text")) == ""
         ours = [each for each in started if each.name == "notification"]
         assert len(ours) == 1
         assert [each for each in set(threading.enumerate()) - before if not each.daemon] == []
@@ -105,7 +106,7 @@ def test_a_service_that_never_answers_holds_up_neither_the_others_nor_the_end_of
 
 def test_no_redirect_is_followed():
     with http_receiver(answers=[302]) as receiver:
-        assert AppriseSender(Secret(url_of(receiver)))("title", "text", urgent=False) == "the service answered 302"
+        assert AppriseSender(Secret(url_of(receiver)))(Notification("title", "text")) == "the service answered 302"
     assert len(receiver.requests) == 1
 
 
@@ -113,7 +114,7 @@ def test_an_answer_with_odd_headers_brings_no_token_into_the_log(capfd):
     log = io.StringIO()
     configure("debug", "json", Redactor(), FakeClock(), log)
     with odd_service(b"HTTP/1.1 200 OK\r\nA: b\r\nno header\r\nContent-Length: 0\r\n\r\n") as port:
-        AppriseSender(Secret(f"json://127.0.0.1:{port}/{TOKEN}"))("title", "text", urgent=False)
+        AppriseSender(Secret(f"json://127.0.0.1:{port}/{TOKEN}"))(Notification("title", "text"))
     shown = capfd.readouterr()
     assert TOKEN not in log.getvalue() + shown.out + shown.err
 
@@ -122,14 +123,14 @@ def test_an_answer_with_odd_headers_brings_no_token_into_the_log(capfd):
 def test_half_a_character_of_a_provider_does_not_keep_a_message_from_being_taken(form):
     with http_receiver() as receiver:
         url = url_of(receiver).replace("json:", f"{form}:")
-        assert AppriseSender(Secret(url))("title", "phone: \ud800 is odd", urgent=False) == ""
+        assert AppriseSender(Secret(url))(Notification("title", "phone: \ud800 is odd")) == ""
     assert b"is odd" in receiver.bodies[0].replace(b"+", b" ")
 
 
 def test_a_message_that_is_too_long_for_its_service_is_cut_and_not_refused_again_and_again():
     with http_receiver() as receiver:
         for more in ("", "?overflow=upstream"):
-            assert AppriseSender(Secret(url_of(receiver) + more))("title", "begin" + "x" * 99_999, urgent=False) == ""
+            assert AppriseSender(Secret(url_of(receiver) + more))(Notification("title", "begin" + "x" * 99_999)) == ""
     for line in receiver.lines:
         message = json.loads(line)["message"]
         assert message.startswith("begin")

@@ -1,9 +1,9 @@
-"""Years of a fleet, one seed after the other: people, providers, clocks, faults, configuration; nothing is lifted.
+"""Years of a fleet: people, providers, clocks, faults, configuration; nothing is lifted.
 
-    pytest tests/proof/test_fleet_years.py -n 2 --years 50 --seed 1000
+    python tests/support/fleet_years.py --seeds 1000-1049 --processes 2
 
-simulates 50 years from seed 1000 on (`.ci/run`: 39 years from seed 2 on); `python tests/support/fleet_years.py` does
-the same without pytest. A failure prints the seed, the shortest history found, and the command that replays it.
+simulates fifty years (`.ci/run`: a hundred). A failure prints the seed, the shortest history found, and the command
+that replays it.
 """
 
 import subprocess
@@ -18,40 +18,32 @@ from fleet_accounts import registrar_in_process
 from fleet_events import EVENTS, FleetEvent, draw_events
 from fleet_judge import SETTLED, PromiseBroken
 from fleet_world import FleetWorld
-from fleet_years import run_fleet, shortest
+from fleet_years import main, run_fleet, shortest
 from simulated_accounts import STANDING
 
+from rotator.core import continuation, retirement, staging
 from rotator.core.model import Credential
 from rotator.testing.clock import START
 
-SEEDS, YEARS = range(1, 2), 1.0
 _MODULE = Path(__file__).parents[1] / "support" / "fleet_years.py"
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One year, or the years that `--seed` and `--years` ask for."""
-    if "fleet_seed" in metafunc.fixturenames:
-        first, years = metafunc.config.option.seed, metafunc.config.option.years
-        seeds = SEEDS if first is None and years is None else range(first or 1, (first or 1) + (years or 1))
-        metafunc.parametrize("fleet_seed", seeds)
-
-
 @pytest.mark.timeout(900)  # most of it for the shortest history of a failure
-def test_a_fleet_keeps_every_promise_for_years(fleet_seed, count_run):
+def test_a_fleet_keeps_every_promise_for_a_year(count_run):
     """Every effect is judged at once, and every target at the end of each quarter."""
-    run = run_fleet(fleet_seed, YEARS)
+    run = run_fleet(1, 1.0)
     for kind, times in sorted(run.happened.items()):
         count_run("fleet", "years", kind.replace("_", " "), times)
     if run.broken is not None:
         pytest.fail(shortest(run).report(), pytrace=False)
-    count_run("fleet", "years", "simulated years of 100 targets", int(YEARS))
+    count_run("fleet", "years", "simulated years of 100 targets")
 
 
 def test_what_somebody_restores_of_a_target_that_has_ended_is_his_own():
     """Seed 17: long after a retirement its document was rolled back. No process looks there; `rotate` begins anew."""
     months = [("target_retired", 1), ("document_rolled_back", 5)]
     events = [FleetEvent(30 * month * DAY, kind, "phone03", kind) for kind, month in months]
-    assert run_fleet(17, YEARS, 4, events).broken is None
+    assert run_fleet(17, 1.0, 4, events).broken is None
 
 
 _VOBIZ_A_IS_LOST = (30, "account_never_comes_back", "4")  # the seed decides which account it is
@@ -83,6 +75,13 @@ def test_what_somebody_gives_up_or_retires_is_neither_refused_nor_forgotten(hist
     assert run_fleet(1, 0.5, 8, events).broken is None
 
 
+def test_what_leaked_is_owed_no_overlap_at_a_path_that_its_target_leaves():
+    """The document there follows when the emergency is over, and the judge took that for a rotation."""
+    acts = [("path_moved", 20.0), ("configuration_reloaded", 20.1), ("compromised", 20.5)]
+    events = [FleetEvent(day * DAY, kind, "phone03", "a") for kind, day in acts]
+    assert run_fleet(1, 0.25, 8, events).broken is None
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_what_people_end_moments_before_it_is_published_could_not_be_known(known):
     """Seed 56: it was deleted 1.4 s before it was proved, and the registrar had not heard of it yet."""
@@ -106,21 +105,56 @@ def test_what_people_end_moments_before_it_is_published_could_not_be_known(known
 def test_every_kind_of_event_is_drawn():
     """A kind that never comes would be a rule that nobody checks. The rarest one comes every other year."""
     names = [f"phone{number:02d}" for number in range(100)]
-    drawn = {event.kind for seed in range(1, 11) for event in draw_events(seed, YEARS, names)}
+    drawn = {event.kind for seed in range(1, 11) for event in draw_events(seed, 1.0, names)}
     assert drawn == EVENTS.keys()
+
+
+_SHORT = ("--years", "0.1", "--targets", "24", "--whole")
+
+
+def _scanned(*arguments: str, salt: str = "1") -> list[str]:
+    return subprocess.run(
+        [sys.executable, _MODULE, *_SHORT, *arguments],
+        env={"PYTHONHASHSEED": salt},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
 
 
 def test_a_seed_makes_the_same_years_in_every_process():
     """Also where hashes differ: no order of a set decides anything."""
-    traces = {
-        subprocess.run(
-            [sys.executable, _MODULE, "--seed", "3", "--years", "0.3", "--targets", "24", "--whole"],
-            env={"PYTHONHASHSEED": salt},
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.rpartition("; ")[2]
-        for salt in ("1", "2")
-    }
-    assert len(traces) == 1
-    assert traces != {""}
+    one, other = ({line.partition(" CPU; ")[2] for line in _scanned("--seeds", "3", salt=salt)} for salt in "12")
+    assert one == other
+    assert len(one) == 2  # the seed and the summary, which has no such part
+
+
+def test_many_seeds_are_simulated_by_many_processes_and_taken_up_again(tmp_path):
+    """What has a line is not simulated again; a line that was cut off is."""
+    results = tmp_path / "results"
+    arguments = ("--results", str(results))
+    *lines, summary = _scanned("--seeds", "3-5", "--processes", "2", *arguments)
+    assert sorted(line.partition(":")[0] for line in lines) == ["seed 3", "seed 4", "seed 5"]
+    assert summary.startswith("0.3 years, ")
+    assert summary.endswith("; 0 of 3 seeds broke a promise")
+    kept = results.read_text(encoding="utf-8")
+    assert kept.splitlines() == lines
+    results.write_text(kept[:-20], encoding="utf-8")
+    again, summary = _scanned("--seeds", "3-5", *arguments)
+    assert again.partition(":")[0] == lines[-1].partition(":")[0]
+    assert summary.startswith("0.3 years, ")
+
+
+def test_a_seed_that_breaks_a_promise_is_told_and_kept(tmp_path, monkeypatch, capsys):
+    """And the command fails, also when it is given the results again."""
+    for module in (continuation, retirement, staging):
+        monkeypatch.setattr(module, "foreign_document_hold", lambda facts: None)
+    results = tmp_path / "results"
+    arguments = ["--seeds", "1", "--years", "0.25", "--targets", "24", "--whole", "--results", str(results)]
+    assert main(arguments) == 1
+    line, report, *_, summary = capsys.readouterr().out.splitlines()
+    assert "; broken: overwritten: phone" in line
+    assert report.startswith("seed 1: overwritten: phone")
+    assert summary.endswith("; 1 of 1 seeds broke a promise")
+    assert main(arguments) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 1

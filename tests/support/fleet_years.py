@@ -1,18 +1,24 @@
 """Years of a fleet in minutes: one seed makes accounts, people, clocks, faults and processes; a failure replays.
 
-    python tests/support/fleet_years.py --years 100 --seed 7
+    python tests/support/fleet_years.py --seeds 1000-1999 --processes 2 --results years.txt
 
-prints simulated years per minute, what happened how often, and the shortest history found of a broken promise.
+simulates a year from each seed, prints a line for each, and the shortest history found of a broken promise. The same
+command again goes on after the seeds that have a line in the file of results.
 """
 
 import argparse
 import gc
+import logging
+import multiprocessing
+import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from fleet_accounts import registrar_in_process
 from fleet_events import YEAR, FleetEvent, apply_event, draw_events
@@ -44,7 +50,7 @@ class FleetRun:
     def report(self) -> str:
         """The seed, the broken promise, the shortest history found, and the command that replays it."""
         lines = [f"seed {self.seed}: {self.broken}", *map(str, self.history[-_LINES:])]
-        return "\n".join([*lines, f"python tests/support/fleet_years.py --seed {self.seed} --years {self.years:g}"])
+        return "\n".join([*lines, f"python tests/support/fleet_years.py --seeds {self.seed} --years {self.years:g}"])
 
 
 def run_fleet(seed: int, years: float, targets: int = 100, events: Sequence[FleetEvent] | None = None) -> FleetRun:
@@ -127,31 +133,105 @@ def shortest(run: FleetRun, targets: int = 100, seconds: float = _SHRINKING) -> 
     return best
 
 
+@dataclass(frozen=True)
+class SeedResult:
+    """What is told of one seed."""
+
+    seed: int
+    line: str
+    report: str = ""  # of a broken promise
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What its line says that it took."""
+        taken = _LINE.fullmatch(self.line)
+        return float(taken["cpu"]) if taken else 0.0
+
+    @property
+    def is_broken(self) -> bool:
+        """True if its line tells of a broken promise."""
+        return _BROKEN in self.line
+
+    @staticmethod
+    def kept_in(results: Path | None, years: float) -> "list[SeedResult]":
+        """Reads the results of earlier runs of as many years; a line that was cut off counts for nothing."""
+        lines = results.read_text(encoding="utf-8").splitlines() if results is not None and results.exists() else []
+        found = [match for match in map(_LINE.fullmatch, lines) if match and match["years"] == f"{years:g}"]
+        return [SeedResult(int(match["seed"]), match[0]) for match in found]
+
+
+_BROKEN = "; broken: "
+_LINE = re.compile(
+    r"seed (?P<seed>\d+): (?P<years>\S+) years in (?P<cpu>\d+\.\d\d) s of CPU; .*; [0-9a-f]{12}(?:; broken: .*)?"
+)
+
+
+def result_of(seed: int, asked: argparse.Namespace) -> SeedResult:
+    """Simulates one seed, and looks for a shorter history if it breaks a promise."""
+    started = time.process_time()
+    left_out = set(asked.without.split(","))
+    names = [f"phone{number:02d}" for number in range(asked.targets)]
+    events = [event for event in draw_events(seed, asked.years, names) if event.kind not in left_out]
+    run = run_fleet(seed, asked.years, asked.targets, events)
+    took = time.process_time() - started
+    what = f"{run.rotations} rotations, {run.effects} effects, {run.looks} looks, {run.happened.total()} events"
+    line = f"seed {seed}: {asked.years:g} years in {took:.2f} s of CPU; {what}; {run.trace[:12]}"
+    if run.broken is None:
+        return SeedResult(seed, line)
+    report = (run if asked.whole else shortest(run, asked.targets)).report()
+    return SeedResult(seed, f"{line}{_BROKEN}{run.broken}", report)
+
+
+def results_of(seeds: Sequence[int], asked: argparse.Namespace) -> Iterator[SeedResult]:
+    """Simulates seeds, in as many processes as are asked for; each result as soon as there is one."""
+    simulate = partial(result_of, asked=asked)
+    quiet = partial(logging.basicConfig, level=logging.CRITICAL)  # nobody reads what the adapters warn of
+    quiet()
+    if asked.processes == 1:
+        yield from map(simulate, seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(asked.processes, quiet) as pool:
+        yield from pool.imap_unordered(simulate, seeds)
+
+
+def seed_range(text: str) -> range:
+    """Reads `7` or `1000-1999`. Raises ValueError."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def summary(results: Iterable[SeedResult], years: float, new: int, seconds: float) -> str:
+    """One line about all seeds, those of earlier runs included; the pace is that of this run."""
+    results = list(results)
+    cpu = sum(one.cpu_seconds for one in results) / max(years * len(results), 1e-9)
+    pace = f"{years * len(results):g} years, {cpu:.2f} s of CPU a year, {years * new / seconds * 60:.0f} years a minute"
+    return f"{pace}; {sum(one.is_broken for one in results)} of {len(results)} seeds broke a promise"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs seeds until so many years have been simulated; 1 if a promise was broken."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--years", type=float, default=5.0, help="simulated years of each seed")
-    parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--seeds", type=int, default=1, help="how many seeds")
+    """Simulates every seed that is asked for; 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=seed_range, default=range(1, 2), help="one, or the first and the last: 1-100")
+    parser.add_argument("--years", type=float, default=1.0, help="simulated years of each seed")
     parser.add_argument("--targets", type=int, default=100)
     parser.add_argument("--without", default="", help="kinds of events to leave out, separated by commas")
     parser.add_argument("--whole", action="store_true", help="do not look for a shorter history")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument(
+        "--results", type=Path, help="append each line to this file; seeds in it are not simulated again"
+    )
     asked = parser.parse_args(arguments)
-    failures = 0
-    for seed in range(asked.seed, asked.seed + asked.seeds):
-        started = time.process_time()
-        left_out = set(asked.without.split(","))
-        names = [f"phone{number:02d}" for number in range(asked.targets)]
-        events = [event for event in draw_events(seed, asked.years, names) if event.kind not in left_out]
-        run = run_fleet(seed, asked.years, asked.targets, events)
-        took = time.process_time() - started
-        pace = f"{asked.years:g} years in {took:.1f} s of CPU: {asked.years / took * 60:.0f} years a minute"
-        what = f"{run.rotations} rotations, {run.effects} effects, {run.looks} looks, {run.happened.total()} events"
-        print(f"seed {seed}: {pace}; {what}; {run.trace[:12]}", flush=True)
-        if run.broken is not None:
-            failures += 1
-            print((run if asked.whole else shortest(run, asked.targets)).report(), flush=True)
-    return 1 if failures else 0
+    started = time.monotonic()
+    results = {one.seed: one for one in SeedResult.kept_in(asked.results, asked.years) if one.seed in asked.seeds}
+    left = [seed for seed in asked.seeds if seed not in results]
+    for one in results_of(left, asked):
+        results[one.seed] = one
+        print(one.line, *([one.report] if one.report else []), sep="\n", flush=True)
+        if asked.results is not None:
+            with asked.results.open("a", encoding="utf-8") as file:
+                file.write(f"{one.line}\n")
+    print(summary(results.values(), asked.years, len(left), time.monotonic() - started))
+    return 1 if any(one.is_broken for one in results.values()) else 0
 
 
 if __name__ == "__main__":

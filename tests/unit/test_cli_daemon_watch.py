@@ -113,6 +113,7 @@ def test_while_it_runs_it_is_a_living_command():
     assert set(seen) == {("command",)}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("announces", [True, False])
 def test_watching_many_costs_a_read_or_two_for_each_whether_it_is_announced_or_not(announces):
     world = World(400)

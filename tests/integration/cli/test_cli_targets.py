@@ -136,3 +136,12 @@ def test_what_an_account_that_is_gone_for_good_holds_is_given_up_by_name(rotated
     assert sorted(recorded["detail"].split(", ")) == sorted(["office at vobiz", f"{published} at vobiz"])
     assert run_command("status", "-o", "json").json["orphans"] == []
     assert usernames(rotated) == sorted(["lobby", "office", published])
+
+
+def test_a_retirement_that_a_pause_holds_says_so(rotated, run_command):
+    """It printed that what is left is due, and ended well, as if it had been carried out."""
+    assert run_command("pause", "office", "--reason", "PBX is replaced", "--until", "2d").code == 0
+    retired = run_command("retire", "office", "--published", "--now", "--yes")
+    assert (retired.code, "PBX is replaced" in retired.out, "rotator resume office" in retired.out) == (1, True, True)
+    assert run_command("resume", "office", "--reason", "done").code == 0
+    assert run_command("retire", "office").out == "office: nothing is left\n"

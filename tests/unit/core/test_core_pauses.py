@@ -283,6 +283,7 @@ def test_a_renamed_target_stays_paused():
     assert pauses.renamed("office", "desk", NOW).at(NOW)[0].scope.targets == ("lobby", "desk")
 
 
+@pytest.mark.unmeasured
 def test_the_document_has_bounds():
     """In names, in pauses, and in those that have ended."""
     names = tuple(f"t{number}" for number in range(MOST_NAMES + 1))
