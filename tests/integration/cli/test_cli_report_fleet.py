@@ -1,4 +1,4 @@
-"""The auditor's question, asked of a fleet that lived through nine months: the two commands, held against the truth.
+"""The auditor's question, asked of a fleet that lived through half a year: the two commands, held against the truth.
 
 `pytest --long` has 5,000 targets.
 """
