@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
+from typing import cast
 
 import httpx
 import pytest
+from fleet_processes import LateAdapter
 from simulated_accounts import (
     BYSTANDER,
     OTHER_READINGS,
@@ -26,9 +29,10 @@ from simulated_accounts import (
 
 from rotator.core.model import Strategy
 from rotator.core.secret import Secret
+from rotator.ports import Clock, Provider
 from rotator.providers.sip import codec, register
 from rotator.providers.sip.links import DatagramLink
-from rotator.testing import FakeClock
+from rotator.testing import FakeClock, FakeRandomness
 from rotator_simulator.account import CredentialEvent, LoginState, Propagation, SimulatedCredential
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 
@@ -105,11 +109,21 @@ class FleetAccount:
         self.provider.add(BYSTANDER)
         self.stored = dict(self.provider.stored_credentials())
         self.strangers = set(self.stored)
+        self._made = self.provider.adapter(self.clock, FakeRandomness())
         self._recorded = self.provider.account._record
         self.provider.account._record = self._record  # type: ignore[method-assign]
         self._log_in = self.provider.account.login_state
         self.provider.account.login_state = self._login_state  # type: ignore[method-assign]
         self.provider.transport.plan = self._plan
+
+    @property
+    def identity(self) -> str:
+        """How the provider knows the account; empty if it does not say."""
+        return self._made.identity
+
+    def adapter(self, clock: Clock, randomness: FakeRandomness) -> Provider:
+        """What a new process makes of the account's configuration."""
+        return cast("Provider", LateAdapter(self._made, partial(self.provider.adapter, clock, randomness)))
 
     def _record(self, event: CredentialEvent, credential: SimulatedCredential) -> None:
         self._recorded(event, credential)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 from engine_harness import DAY
 
@@ -12,6 +14,7 @@ from rotator.core.model import Policy, Target
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Cron, Every, Window
 from rotator.engine import Engine, Limits
+from rotator.ports import Provider
 from rotator.testing import Crash, CrashPoints, FakeClock
 
 LIMITS = Limits(
@@ -63,6 +66,22 @@ class Countdown(CrashPoints):
             self.left -= 1
             if not self.left:
                 raise Crash(label)
+
+
+class LateAdapter:
+    """An adapter that is made when it is asked to do something: most commands need one account of eight."""
+
+    def __init__(self, made: Provider, make: Callable[[], Provider]) -> None:
+        """Knows what `made`, another one for the same account, says of it."""
+        self.capabilities, self.identity = made.capabilities, made.identity
+        self._make = make
+
+    @cached_property
+    def _adapter(self) -> Provider:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._adapter, name)
 
 
 @dataclass
