@@ -1,7 +1,7 @@
 """The processes of a simulated fleet: their clocks, their policies and limits, and where they die."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -60,6 +60,10 @@ class Countdown(CrashPoints):
     """Boundaries without a record of them: a process dies at the one that a countdown reaches."""
 
     left = 0
+    _NOWHERE = nullcontext()
+
+    def around(self, label: str) -> AbstractContextManager[None]:
+        return super().around(label) if self.left else self._NOWHERE
 
     def reach(self, label: str) -> None:
         if self.left:

@@ -146,7 +146,7 @@ class ReportedFleet:
         drawn = [event for event in draw_events(seed, years, list(self.world.targets)) if event.kind in _HAPPENS]
         if outage is not None:
             self.world.later(OUTAGE - START, lambda: self._break(outage))
-        with registrar_in_process(self.world.clock, self.world.lag):
+        with registrar_in_process(self.world.lag):
             asked = False
             for event in [*drawn, None]:
                 until = START + event.after if event is not None else END
