@@ -19,7 +19,7 @@ _HEAD = """\
 # Chart `rotator`
 
 Runs [rotator](../../README.md) in Kubernetes: any number of replicas, no volume of its own, and no access to the
-Kubernetes API unless `kubernetesHooks` gives it.
+Kubernetes API unless `kubernetesHooks` or `kubernetesEvents` gives it.
 [docs/operations.md](../../docs/operations.md) describes how to install, upgrade and operate it.
 
     helm install rotator helm/rotator --namespace telephony --create-namespace \\

@@ -6,8 +6,10 @@
 What a long run finds becomes a fixed example of the test, so that the default run meets it as well.
 """
 
+import os
 import random
 from collections.abc import Generator, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,10 @@ from hypothesis.internal.conjecture import providers
 from openbao_server import Bao, running_bao
 
 _LONGEST = 3600  # seconds that one test of a long run may take
+_TESTS = Path(__file__).parent
 # Under each fault, in each order, with each answer: the unit tests run the same lines.
-_REPEATS = tuple(Path(__file__).with_name(name) for name in ("conformance", "proof", "properties"))
+_REPEATS = (_TESTS / "conformance", _TESTS / "proof", _TESTS / "properties")
+_LENGTHY = (_TESTS / "proof", _TESTS / "integration")  # they wait for processes, or take long to compute
 
 # A deadline, a database or a check of the speed gives another verdict on a busy machine or in another clone.
 _SAME = settings(
@@ -53,15 +57,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = {item for item in items if item.get_closest_marker("long")}
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
-    # What waits for processes begins first: at the end no worker has to wait for another one's long test.
-    items.sort(key=lambda item: "bao" not in getattr(item, "fixturenames", ()))
+    items[:] = _dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The order for so many workers: each begins with its part of what is lengthy, and goes on with what is quick.
+
+    Of the tests in this order, xdist gives each worker an equal share, one after the other. Whoever is done takes from
+    the end of another one's: by then only quick tests are left, and nobody waits long for the last of them.
+    """
+    files = list(dict.fromkeys(item.path for item in items if _is_in(_LENGTHY, item)))
+    quick = iter([item for item in items if not _is_in(_LENGTHY, item)])
+    dealt: list[pytest.Item] = []
+    for worker in range(workers):
+        share = (len(items) - len(dealt)) // (workers - worker)
+        mine = set(files[worker::workers])
+        lengthy = [item for item in items if item.path in mine]
+        dealt += [*lengthy, *islice(quick, max(0, share - len(lengthy)))]
+    return [*dealt, *quick]
+
+
+def _is_in(folders: tuple[Path, ...], item: pytest.Item) -> bool:
+    return any(folder in item.path.parents for folder in folders)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Where the same lines run thousands of times, no coverage is measured: it more than doubles the time."""
+    """Where the same lines run thousands of times, no coverage is measured: it takes more time than they do."""
     measuring = Coverage.current()
-    if measuring is None or not any(folder in item.path.parents for folder in _REPEATS):
+    unmeasured = _is_in(_REPEATS, item) or any(map(item.get_closest_marker, ("hypothesis", "unmeasured")))
+    if measuring is None or not unmeasured:
         return (yield)
     measuring.stop()
     with pytest.MonkeyPatch.context() as patch:

@@ -8,6 +8,8 @@ from rotator.cli.printing import say
 from rotator.cli.request_runner import PendingRequest, Result, RotationReport
 from rotator.core.bell import Ringing
 from rotator.core.model import Request, Target
+from rotator.core.requesting import keeps_emergency
+from rotator.core.undo import waiting_emergency
 from rotator.engine import ring_bell
 from rotator.ports import StoreDeleted, StoreError
 
@@ -87,4 +89,6 @@ def _write(context: CommandContext, target: Target, request: Request) -> Pending
         return RotationReport(target, Result.FAILED, f"{error}; the request was not written")
     except StoreError as error:
         return RotationReport(target, Result.VAULT, f"{error}; the request may not have been written")
+    if state.request is not None and keeps_emergency(state.request, request):
+        return RotationReport(target, Result.FAILED, waiting_emergency(target.name, state.request), state)
     return PendingRequest(target, request.purpose, state, request.compromised)

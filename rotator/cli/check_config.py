@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from rich.table import Table
@@ -16,8 +17,9 @@ from rotator.core.holds import evidence_in_words
 from rotator.core.model import Policy, Target
 from rotator.core.schedule import Cron
 from rotator.core.strategy_evidence import Standing, StrategyEvidence
+from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.evidence_warning import known_strategies
-from rotator.daemon.notification_sender import senders
+from rotator.daemon.notification_routes import senders
 from rotator.observe.time_words import counted, length_text
 from rotator.settings import ConfigError, ConfigProblem, Settings, check
 from rotator.settings.limited_lives import LimitedLife, limited_lives
@@ -36,7 +38,9 @@ def show_check(config: Path, output: Output, *, with_evidence: bool = False) -> 
     """
     try:
         settings, warnings = check(config, os.environ)
-        senders(settings, config)  # Apprise alone knows whether it understands a URL
+        senders(
+            settings, config, os.environ, SystemClock(Event()), SystemRandomness()
+        )  # Apprise alone knows whether it understands a URL
     except ConfigError as error:
         return _wrong(error.problems, output)
     evidence = _evidence(config) if with_evidence else None

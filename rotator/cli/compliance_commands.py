@@ -106,9 +106,10 @@ def report(
     """Shows how old each accepted password is, and whether that is within its limit (`limits`).
 
     Without a day it reads the documents in Vault: what is accepted now, replaced passwords that are not refused yet
-    included, and, if no target is chosen, how old the accounts' own keys are. With --as-of, or --from and --to, it
-    reads the audit: the greatest age that any password of a target had while it was accepted, and who asked for
-    emergency changes. What the audit does not have is said, never filled in. No provider is called.
+    included; which pause or blackout holds a target now, until when and why; and, if no target is chosen, how old the
+    accounts' own keys are. With --as-of, or --from and --to, it reads the audit: the greatest age that any password of
+    a target had while it was accepted, and who asked for emergency changes. What the audit does not have is said, never
+    filled in. No provider is called.
 
     The SHA-256 of a report as JSON, CSV or HTML goes into the audit: `rotator verify-report FILE` shows that a file is
     what was reported.

@@ -9,7 +9,7 @@ from rotator.cli.context import CommandContext
 from rotator.cli.exits import CommandError
 from rotator.cli.printing import few, say
 from rotator.cli.progress import ProgressObserver
-from rotator.cli.reconcile import reconcile_one, reconciler_of
+from rotator.cli.reconcile import reconcile_one
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.discrepancies import DiscrepancyKind, Reason
 from rotator.core.model import Target
@@ -117,7 +117,7 @@ def _judge_usernames(
 def _reconciled(
     context: CommandContext, account: str, targets: Iterable[Target], progress: ProgressObserver
 ) -> ReconciledAccount:
-    reconciler = reconciler_of(context, tuple(targets))
+    reconciler = context.components.reconciler(targets, context.composition.clock, context.read_each)
     names = reconciler.names()
     progress.begins("state documents read", len(names))
     reconciler.read_documents(names, progress.advance)

@@ -177,7 +177,7 @@ class _Import:
         wrong = self._wrong(list(new.values()))
         for name, finding in wrong.items():
             new[name].conflicts(finding.what, finding.remedy)
-        policies = self._settings.core_policies()
+        policies = self._settings.core_policies
         right = (row.target for name, row in new.items() if name not in wrong)
         return rows, {target.name: target.core(policies[target.policy]) for target in right}
 

@@ -3,26 +3,28 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 
 from rotator.cli.choosing import check_names
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import cell, print_json, print_table, table
-from rotator.daemon.notification_sender import senders
+from rotator.daemon.clock import SystemClock, SystemRandomness
+from rotator.daemon.notification_routes import senders
+from rotator.observe.notices import Notification
 from rotator.settings import load
 
-_TITLE = "rotator: a test"
-_BODY = "If you read this, this route works. Nothing needs attention."
+_TEST = Notification("rotator: a test", "If you read this, this route works. Nothing needs attention.")
 
 
 def send_tests(config: Path, routes: Sequence[str], output: Output) -> Exit:
     """Prints the result of each route and returns the exit code. Raises ConfigError, CommandError."""
     settings = load(config, os.environ)
-    made = senders(settings, config)
+    made = senders(settings, config, os.environ, SystemClock(Event()), SystemRandomness())
     if not made:
         raise CommandError("no route is configured: add one to notifications, see docs/operations.md", Exit.USAGE)
     check_names(routes, made, "route")
-    problems = {name: made[name](_TITLE, _BODY, urgent=False) for name in routes or made}
+    problems = {name: made[name](_TEST) for name in routes or made}
     if output is Output.JSON:
         rows = [{"route": name, "taken": not problem, "problem": problem or None} for name, problem in problems.items()]
         print_json({"routes": rows})

@@ -82,6 +82,6 @@ def print_table(content: Table) -> None:
     options = screen.options.update(max_width=_UNBOUNDED)
     if content.__rich_measure__(screen, options).maximum > screen.width:
         names = content.columns[0]
-        longest = max(Measurement.get(screen, options, each).maximum for each in names.cells)
+        longest = max(Measurement.get(screen, options, each).maximum for each in (names.header, *names.cells))
         names.width = min(longest, _WIDEST_NAME)
     screen.print(content)

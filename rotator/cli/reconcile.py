@@ -15,7 +15,6 @@ from rotator.cli.printing import cell, few, print_json, print_lines, print_table
 from rotator.cli.progress import screen, show_progress
 from rotator.cli.retire_orphans import RetiredOrphan, retire_orphans, rows_of
 from rotator.core.discrepancies import Discrepancy, DiscrepancyKind
-from rotator.core.model import Target
 from rotator.engine import ReconciledAccount, Reconciler
 from rotator.observe.discrepancy_words import kind_word, remedies_of, row_of, what_of
 from rotator.observe.time_words import counted
@@ -39,7 +38,8 @@ class ReconcileOptions:
 def reconcile_accounts(config: Path, options: ReconcileOptions, output: Output) -> Exit:
     """Compares, prints what does not fit, and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     with open_context(config, gets_only=True) as context:
-        reconciler = reconciler_of(context, context.components.targets)
+        components = context.components
+        reconciler = components.reconciler(components.targets, context.composition.clock, context.read_each)
         found = _compared(context, reconciler, options)
         if output is Output.TABLE:
             print_found(found, options)
@@ -85,22 +85,6 @@ def _keep(reconciler: Reconciler, found: Sequence[ReconciledAccount], retired: S
             reconciler.keep(account, sum(each.done and each.found.account in account.accounts for each in retired))
         except StoreDenied as error:
             say(f"{', '.join(account.accounts)}: not kept for the metrics: {error}")
-
-
-def reconciler_of(context: CommandContext, targets: Sequence[Target]) -> Reconciler:
-    """Returns what compares the accounts with the documents of these targets."""
-    components = context.components
-    return Reconciler(
-        components.store,
-        context.composition.clock,
-        components.providers,
-        components.evidence_keys,
-        targets,
-        components.settings.core_selections,
-        components.former_names,
-        components.presence,
-        context.read_each,
-    )
 
 
 def print_found(found: Sequence[ReconciledAccount], options: ReconcileOptions) -> None:

@@ -91,7 +91,8 @@ def reconcile(
 
     It reads the whole listing of each account, and every state document, and changes neither. What a rotation is doing
     at the moment is no finding. Each finding says what ends it. Where the listing is not certain to be whole, nothing
-    counts as missing. How many of each kind there are is kept in Vault, for the daemons' metrics.
+    counts as missing. How many of each kind there are is kept in Vault, for the metrics of the daemons,
+    which compare each account by themselves once in `daemon.reconcile`.
 
     --repair orphaned puts what this installation certainly created for a target into that target's ledger. Nothing is
     sent to the provider: whoever looks at the target disables it after the overlap and deletes it after the quarantine,

@@ -100,7 +100,7 @@ def _target(context: CommandContext, state: TargetState) -> tuple[Target | None,
     configured = next((target for target in context.components.targets if target.name == name), None)
     if configured is not None:
         return replace(configured, removed=True, path=state.path or configured.path), True
-    target = left_over(state)
+    target = left_over(state, context.components.settings.core_policies)
     if target is not None:
         return target, False
     if state.renamed_to:
@@ -200,11 +200,15 @@ def _carry_out(context: CommandContext, target: Target) -> Look | None:
 
 
 def _stuck(context: CommandContext, state: TargetState, look: Look | None, *, configured: bool) -> list[str]:
-    """Returns what does not end by itself."""
+    """Returns what does not end by itself, and what a pause or a blackout holds although it is due."""
     lost = orphans(state, context.components.providers, configured=configured)
     lines = [f"{_named(each.credential)}: {_LOST[each.kind.value]}" for each in lost]
-    if look is not None and (look.outcome is Outcome.VAULT or (look.hold is not None and look.hold.reason.end.blocks)):
+    hold = look.hold if look is not None else None
+    if look is not None and (look.outcome is Outcome.VAULT or (hold is not None and hold.reason.end.blocks)):
         lines.append(look.message)
+    frozen = look.freezes.of_retirements if look is not None else None
+    if frozen is not None and hold is not None and hold.reason is frozen.reason:
+        lines.append(f"{hold.message}; {frozen.ended_by}" if frozen.ended_by else hold.message)
     return lines
 
 
@@ -235,6 +239,10 @@ def _print(
         print_lines(f"{name}: {safe(line)}")
     if is_empty(state):
         print_lines(f"{name}: nothing is left")
+    elif state.published is not None and not state.ledger and not stuck:
+        print_lines(
+            safe(f"{name}: {_named(state.published)} is published, and nothing else is left (--published ends it)")
+        )
 
 
 def _line(entry: LedgerEntry, now: datetime) -> str:

@@ -109,7 +109,7 @@ def plan(
     """Shows what rotator would do now and next, without doing it.
 
     Reads Vault and lists credentials at providers; any other request is blocked before it is sent. Each step assumes
-    that every earlier call succeeds.
+    that every earlier call succeeds. Nothing is written, but an embedded Vault that is not there yet is made, empty.
 
     \b
     Examples:

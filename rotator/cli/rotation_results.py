@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.cli.exits import Exit
@@ -64,7 +64,8 @@ def _acceptance(entry: LedgerEntry, now: datetime) -> str:
         return "its old password is refused"
     if entry.cut_off:
         return "disabled" if entry.disabled else "random password"
-    return f"accepted for {length_text(entry.disable_at - now)}"
+    left = entry.disable_at - now
+    return f"accepted for {length_text(left)}" if left > timedelta() else "to be disabled"
 
 
 def _row(report: RotationReport) -> dict[str, Any]:

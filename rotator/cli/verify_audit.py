@@ -10,7 +10,7 @@ from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Output
 from rotator.cli.printing import print_json, print_lines, safe
 from rotator.cli.read_audit import take_files
-from rotator.core.audit_check import AuditCheck, AuditFinding, CheckedAudit
+from rotator.core.audit_check import NO_RECORD, AuditCheck, AuditFinding, CheckedAudit
 from rotator.observe.time_words import counted
 
 _KEYED = "proved: every record was written with the key in Vault, and none is missing "
@@ -53,7 +53,7 @@ def show_verification(config: Path, options: VerifyAuditOptions, output: Output)
     if output is Output.JSON:
         print_json(_document(checked, proved))
     else:
-        _print(checked, proved)
+        _print(checked, proved, from_files=bool(options.files))
     return Exit.DONE if checked.ok else Exit.FAILED
 
 
@@ -70,7 +70,7 @@ def _with_those_of_vault(checked: CheckedAudit, vault: CheckedAudit) -> CheckedA
     return replace(checked, problems=(*checked.problems, *theirs), more_problems=more)
 
 
-def _print(checked: CheckedAudit, proved: Sequence[str]) -> None:
+def _print(checked: CheckedAudit, proved: Sequence[str], *, from_files: bool) -> None:
     for finding in checked.problems:
         print_lines(safe(f"{finding.place}: {finding.what}"))
     for finding in checked.notes:
@@ -82,6 +82,8 @@ def _print(checked: CheckedAudit, proved: Sequence[str]) -> None:
     print_lines(f"{count}, {counted(problems, 'problem')}")
     if checked.ok:
         print_lines(*proved)
+    elif from_files and any(finding.what == NO_RECORD for finding in checked.problems):
+        print_lines("if a file is a log, in which records stand between other lines: add --from-log")
 
 
 def _document(checked: CheckedAudit, proved: Sequence[str]) -> dict[str, Any]:

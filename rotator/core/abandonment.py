@@ -53,7 +53,9 @@ def ledger_after(
     if attempt.purpose is Purpose.UNDO:
         # It may have been enabled: the ledger disables it again.
         return tuple(
-            replace(e, disabled_at=None, overwritten_at=None) if is_same_credential(e.credential, attempt.staged) else e
+            replace(e, disabled_at=None, overwritten_at=None, ended_before=e.ended_before or e.cut_off)
+            if is_same_credential(e.credential, attempt.staged)
+            else e
             for e in ledger
         )
     if is_unsent(attempt) and attempt.staged.id is None:

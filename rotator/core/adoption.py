@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import ending_of, without_credential
-from rotator.core.left_over import is_empty
+from rotator.core.left_over import is_empty, with_rules
 from rotator.core.model import (
     Credential,
     Ending,
@@ -37,7 +37,7 @@ class AdoptionImpossible(Exception):
 
 
 class AdoptionRefused(AdoptionImpossible):
-    """The provider refuses the password of what is to be taken up."""
+    """The provider refuses the password of what would be taken up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def after_adopt(
         adopted = replace(adopted, seen_at=rotated_at or now)  # its age counts from then
     moved = state if is_empty(state) else after_path_change(state, target, now)
     return replace(
-        moved,
+        with_rules(moved, target),
         published=adopted,
         verification=None,
         verify_at=next_verification(ledger, target.policy, now, fraction),

@@ -9,7 +9,8 @@ from rotator.core.attempts import published_by
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import is_same_credential
 from rotator.core.ledger import LATE_COMMIT, handed_out_entry
-from rotator.core.model import Attempt, Claim, Credential, Phase, Policy, Purpose, Strategy, Target, TargetState
+from rotator.core.left_over import with_rules
+from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy, Target, TargetState
 from rotator.core.schedule import first_due, next_due
 from rotator.core.transitions import AttemptEvent, next_phase
 
@@ -24,24 +25,22 @@ def after_draw(state: TargetState, target: Target, now: datetime, fraction: floa
         due = max(next_due(policy.schedule, policy.window, last, fraction, made), now)
     drawn = replace(state, next_rotation=due, path=state.path or target.path, first_seen=state.first_seen or now)
     drawn = replace(drawn, scheduled_by=target.policy.schedule_key)
-    return with_periods(drawn, policy)
-
-
-def with_periods(state: TargetState, policy: Policy) -> TargetState:
-    """Keeps what a target that is removed later leaves its credentials."""
-    return replace(state, overlap=policy.overlap, quarantine=policy.quarantine, usage=policy.usage)
+    return with_rules(drawn, target)
 
 
 def after_drop(state: TargetState, message: str, not_before: datetime) -> TargetState:
     """Drops a request or a due rotation that cannot be carried out.
 
     An impossible undo does not count as a failure. If it was to repair what is published, that is not repaired yet.
+    An emergency for what is published stays, and is tried again: what leaked may come into force once more, by people
+    or by an undo.
     """
     request, last = state.request, state.verification
     if request is not None and request.purpose is Purpose.UNDO:
         again = replace(last, repaired=False) if request.repairs and last is not None else last
         return replace(state, request=None, last_error=message, verification=again)
-    return after_failure(replace(state, request=None), message, not_before)
+    leaked = request is not None and request.compromised and state.published is not None
+    return after_failure(state if leaked else replace(state, request=None), message, not_before)
 
 
 def after_delay(state: TargetState, message: str, not_before: datetime) -> TargetState:

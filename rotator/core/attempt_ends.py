@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core.abandonment import ledger_after, unsettled_entry, with_late_call
-from rotator.core.advance import after_event, after_failure, open_attempt, with_periods
+from rotator.core.advance import after_event, after_failure, open_attempt
 from rotator.core.attempts import is_spare, is_unsent, may_cut_off
 from rotator.core.hooks import owed_after_rotation
 from rotator.core.ledger import (
@@ -16,6 +16,7 @@ from rotator.core.ledger import (
     with_overlap_from,
     without_credential,
 )
+from rotator.core.left_over import with_rules
 from rotator.core.model import Attempt, Counts, Ending, Policy, Purpose, Request, Target, TargetState, Verification
 from rotator.core.moves import after_path_change
 from rotator.core.origin import SCHEDULED_BY
@@ -26,18 +27,25 @@ from rotator.core.verification import next_verification
 
 
 def after_abandon(
-    state: TargetState, now: datetime, not_before: datetime, *, kept_for: timedelta = LATE_COMMIT, strays: bool = False
+    state: TargetState,
+    now: datetime,
+    not_before: datetime,
+    *,
+    kept_for: timedelta = LATE_COMMIT,
+    strays: bool = False,
+    removed: bool = False,
 ) -> TargetState:
     """Discards the staged password. Whatever a lost call may have left behind goes into the ledger.
 
     The request for a rotation is renewed, unless the old password was put back: each further try is another outage,
-    which somebody has to ask for. For an undo see `_renewed`. For `kept_for` and `strays` see `ledger_after`.
+    which somebody has to ask for. For an undo and for `removed` see `_renewed`. For `kept_for` and `strays` see
+    `ledger_after`.
     """
     attempt = open_attempt(state)
     moved = replace(
         after_event(state, AttemptEvent.ABANDON),
         ledger=ledger_after(state.ledger, attempt, now, kept_for, strays=strays),
-        request=state.request if attempt.put_back else _renewed(state, now),
+        request=state.request if attempt.put_back else _renewed(state, now, removed=removed),
     )
     message = state.last_error
     if attempt.put_back:
@@ -46,17 +54,20 @@ def after_abandon(
     return after_failure(moved, message, not_before)
 
 
-def after_change(state: TargetState, change: str, now: datetime, later: datetime) -> TargetState:
+def after_change(
+    state: TargetState, change: str, now: datetime, later: datetime, *, removed: bool = False
+) -> TargetState:
     """Discards an attempt that its target has outgrown before anything was carried out: it leaves nothing.
 
     What failed, failed for that attempt. Its request is renewed, to be carried out at once; but only `later` if the
-    attempt before ended likewise. Two processes with different configurations would go on with that for ever.
+    attempt before ended likewise. Two processes with different configurations would go on with that for ever. For
+    `removed` see `_renewed`.
     """
     ledger = with_late_call(state.ledger, open_attempt(state), now)
     moved = replace(
         after_event(state, AttemptEvent.ABANDON),
         ledger=ledger,
-        request=_renewed(state, now),
+        request=_renewed(state, now, removed=removed),
         failures=state.outgrown,
         outgrown=state.outgrown + 1,
         claim=None,
@@ -88,14 +99,15 @@ def after_giving_up(
     return replace(_without_failures(moved), ledger=ledger, request=request)
 
 
-def _renewed(state: TargetState, now: datetime) -> Request | None:
+def _renewed(state: TargetState, now: datetime, *, removed: bool = False) -> Request | None:
     """Returns the request of the open attempt again, joined with one that waits.
 
     Nobody has to ask for a rotation that is due; an undo is not tried again, and if it was to repair what is published,
-    a rotation follows.
+    a rotation follows. A target that is not configured any more keeps only what is wrong until it is configured again.
     """
     attempt = open_attempt(state)
     given_up = attempt.purpose is Purpose.UNDO and not attempt.repairs
+    given_up = given_up or (removed and not attempt.compromised and not attempt.repairs)
     if given_up or attempt.requested_by == SCHEDULED_BY:
         return state.request
     by, reason, stated = attempt.requested_by, attempt.reason, attempt.stated
@@ -123,7 +135,7 @@ def after_close(
             refuse the second), and every credential but the published one must be removed.
     """
     attempt, policy = open_attempt(state), target.policy
-    moved = with_periods(after_path_change(after_event(state, AttemptEvent.CLOSE), target, now), policy)
+    moved = with_rules(after_path_change(after_event(state, AttemptEvent.CLOSE), target, now), target)
     moved = _with_proof(_with_replaced(moved, attempt, target, now, strays=strays), attempt, policy, now, fraction)
     rotated = attempt.purpose is Purpose.ROTATE or state.last_rotation is None
     last_rotation = now if rotated else state.last_rotation or now

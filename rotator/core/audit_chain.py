@@ -90,25 +90,30 @@ def canonical_json(record: Mapping[str, Any]) -> str:
 
 def mac_of(key: Secret, content: Mapping[str, Any]) -> str:
     """Returns the code that authenticates everything in `content` but its own `mac`."""
-    text = canonical_json({name: value for name, value in content.items() if name != "mac"})
+    return _mac_of_text(key, canonical_json({name: value for name, value in content.items() if name != "mac"}))
+
+
+def _mac_of_text(key: Secret, text: str) -> str:
     return hmac.digest(key.reveal().encode(), text.encode(), "sha256").hex()
 
 
 def next_line(key: Secret, position: Position, entry: Entry) -> tuple[Line, Position]:
     """Returns the line that continues the chain at `position`, and the chain's new end."""
-    record: AuditRecord = {
-        "chain": position.chain,
-        "seq": position.seq + 1,
-        "time": entry.time.isoformat(),
-        "verb": entry.verb,
-        "target": entry.target,
-        "outcome": entry.outcome,
-        "facts": dict(entry.facts),
-        "prev": position.mac,
-    }
-    record["mac"] = mac_of(key, record)
-    line = Line(position.chain, record["seq"], canonical_json(record))
-    return line, Position(line.chain, line.seq, record["mac"])
+    seq = position.seq + 1
+    # The keys are sorted, and `mac` comes in the middle: what is around it is encoded once, for the code and the line.
+    before = canonical_json({"chain": position.chain, "facts": dict(entry.facts)})[:-1]
+    after = canonical_json(
+        {
+            "outcome": entry.outcome,
+            "prev": position.mac,
+            "seq": seq,
+            "target": entry.target,
+            "time": entry.time.isoformat(),
+            "verb": entry.verb,
+        }
+    )[1:]
+    mac = _mac_of_text(key, f"{before},{after}")
+    return Line(position.chain, seq, f'{before},"mac":"{mac}",{after}'), Position(position.chain, seq, mac)
 
 
 def segment(key: Secret, name: str, version: int, lines: tuple[str, ...]) -> Segment:

@@ -26,6 +26,8 @@ from rotator.core.secret import Secret
 
 IN_VAULT = "vault"
 """The name of the audit in Vault among the destinations."""
+NO_RECORD = "this is not an audit record: it was inserted or damaged"
+"""What is said of a line that is none."""
 _BEGINNING = b'{"chain":"'  # of each record
 _MOST_FINDINGS = 1000  # problems or notes that are kept; the others are counted
 _UNFLUSHED = timedelta(minutes=10)  # a process writes to Vault every few seconds; longer than this it was kept from it
@@ -117,7 +119,7 @@ class AuditCheck:
         if line.startswith(_BEGINNING) and not line.endswith(b"}"):
             self._note(place, "this record was cut short, as a full disk or a power failure does it")
         elif line and not self.mixed:
-            self._problem(place, "this is not an audit record: it was inserted or damaged")
+            self._problem(place, NO_RECORD)
 
     def _authentic(self, place: str, record: AuditRecord) -> None:
         name, seq = record["chain"], record["seq"]

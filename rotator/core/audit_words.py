@@ -47,7 +47,10 @@ class AuditVerb(_DescribedWord):
     )
     ABANDON = "abandon", "The attempt was abandoned; `detail` says why."
     WITHDRAW_REQUEST = "withdraw_request", "Somebody took a request back before anything had begun."
-    DROP = "drop", "A request or a due rotation was dropped, since it cannot be carried out, or need not be."
+    DROP = (
+        "drop",
+        "A request or a due rotation was dropped, since it cannot be carried out, or need not be. An emergency stays.",
+    )
     REASSERT = "reassert", "The published credential was set and enabled again, since a late call may have changed it."
     CHECK_USAGE = (
         "check_usage",

@@ -111,7 +111,7 @@ def needless_repair(facts: Facts, request: Request | None) -> Drop | None:
     """
     if request is None or not request.repairs or is_refused(facts.state):
         return None
-    return Drop("what is published is accepted again: nothing is to be repaired", needless=True)
+    return Drop("what is published is accepted again: nothing needs repair", needless=True)
 
 
 def before_repair(facts: Facts, request: Request) -> Decision | None:

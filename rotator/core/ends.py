@@ -232,7 +232,7 @@ def _with_stronger_end(
     state: TargetState, entry: LedgerEntry, can: Capabilities, password: Secret, *, leaks: bool
 ) -> TargetState:
     if entry.cut_off and can.sets_password and not entry.is_random:
-        accepted = replace(entry, disabled_at=None, overwritten_at=None, not_before=None)
+        accepted = replace(entry, disabled_at=None, overwritten_at=None, not_before=None, ended_before=True)
         return after_new_password(
             replace(state, ledger=swap(state.ledger, entry, accepted)), accepted, password, Cutoff.OVERWRITE
         )

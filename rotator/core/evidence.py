@@ -80,7 +80,7 @@ class AssumptionResult:
 class Scratch:
     """A credential that a check works on, written down before it does."""
 
-    credential: Credential  # with its password only if that is to be set back
+    credential: Credential  # with its password only if that will be set back
     since: datetime
     expendable: bool = False  # the operator named it: it is not deleted, and its password is set back if it is known
 

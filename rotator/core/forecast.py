@@ -209,7 +209,7 @@ class _PaperRun:
         """Goes on as if it succeeded."""
         if not action.why_not:
             self._step(f"run the hook {action.call.hook}", action.call.moment.value.replace("_", " "))
-        self._move(hooks.after_run(self.facts.state, action))
+        self._move(hooks.after_run(self.facts.state, action, self.facts.now))
 
     def _step(self, what: str, why: str) -> None:
         self.steps.append(ForecastStep(what, why))

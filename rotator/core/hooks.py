@@ -121,15 +121,18 @@ def owed_after_retirement(state: TargetState, entry: LedgerEntry, policy: Policy
     return replace(state, owed=(*state.owed, *(OwedHook(call, now) for call in calls)))
 
 
-def after_run(state: TargetState, action: RunHook) -> TargetState:
-    """Records that a hook has run, or that nothing waits for it any more."""
+def after_run(state: TargetState, action: RunHook, now: datetime) -> TargetState:
+    """Records that a hook has run, or that nothing waits for it any more.
+
+    With the last one before it the attempt begins: it may have waited for days, for a window or until a pause ended.
+    """
     if action.owed is not None:
         return replace(state, owed=_without(state, action.owed), claim=None)
     if action.entry is not None:
         hooked = (*action.entry.hooked, action.call.hook)
         passed = replace(action.entry, hooked=hooked, held_by="", failures=0, not_before=None, note="")
         return replace(state, ledger=swap(state.ledger, action.entry, passed))
-    attempt = state.attempt and replace(state.attempt, before=state.attempt.before[1:])
+    attempt = state.attempt and replace(state.attempt, before=state.attempt.before[1:], started_at=now)
     return replace(state, attempt=attempt, not_before=None, last_error="")
 
 
@@ -166,8 +169,9 @@ def _left_of_retirement(policy: Policy, entry: LedgerEntry) -> tuple[str, ...]:
 
 
 def _is_retired_by_end(entry: LedgerEntry) -> bool:
-    """True if the end of an entry ends a credential that is accepted: no old password, no trace of a lost call."""
-    return entry.ending is not Ending.FORGET and entry.credential.id is not None and not entry.cut_off
+    """True if it ends what devices may use: no old password, no trace of a lost call, nothing that had ended before."""
+    is_known = entry.ending is not Ending.FORGET and entry.credential.id is not None
+    return is_known and not entry.cut_off and not entry.ended_before
 
 
 def _of_rotation(hook: str, moment: HookMoment, attempt: Attempt) -> HookCall:

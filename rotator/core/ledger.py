@@ -105,15 +105,16 @@ def tried_at_once(ledger: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
 
 
 def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEntry | None:
-    """Returns the entry of a replaced credential that the consumer document hands out and that is still accepted."""
-    return next(
-        (
-            entry
-            for entry in state.ledger
-            if entry.ending is not Ending.FORGET and not entry.cut_off and consumer.concerns(entry.credential)
-        ),
-        None,
-    )
+    """Returns the entry of a replaced credential that the consumer document hands out and that is still accepted.
+
+    The document names no account, and other accounts may have the same username and id: what it names with its password
+    comes first.
+    """
+    if state.published is not None and consumer.names(state.published):
+        return None
+    accepted = [one for one in state.ledger if one.ending is not Ending.FORGET and not one.cut_off]
+    handed_out = [entry for entry in accepted if consumer.concerns(entry.credential)]
+    return min(handed_out, key=lambda entry: not consumer.names(entry.credential), default=None)
 
 
 def with_overlap_from(
@@ -129,7 +130,14 @@ def with_overlap_from(
         return accepted and not entry.compromised and is_same_credential(entry.credential, credential)
 
     return tuple(
-        replace(entry, replaced_at=now, disable_at=max(entry.disable_at, now + policy.overlap), hooked=(), held_by="")
+        replace(
+            entry,
+            replaced_at=now,
+            disable_at=max(entry.disable_at, now + policy.overlap),
+            hooked=(),
+            held_by="",
+            ended_before=False,
+        )
         if in_use_until_now(entry)
         else entry
         for entry in ledger

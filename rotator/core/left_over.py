@@ -3,10 +3,11 @@
 An orphan is what no process carries to its end by itself: somebody has to.
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from rotator.core.age_limit import AgeLimit
 from rotator.core.model import Attempt, Credential, Ending, Policy, Strategy, Target, TargetState
@@ -14,6 +15,7 @@ from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
 
 _NEVER = Every(timedelta(days=36500))
+_NO_POLICIES: Mapping[str, Policy] = MappingProxyType({})
 
 
 class OrphanKind(StrEnum):
@@ -39,20 +41,33 @@ def is_empty(state: TargetState) -> bool:
     return nothing_open and not state.ledger and not state.former_paths
 
 
-def left_over(state: TargetState, age_limit: AgeLimit | None = None) -> Target | None:
+def with_rules(state: TargetState, target: Target) -> TargetState:
+    """Keeps the rules by which what the target leaves behind ends if it is removed later."""
+    policy = target.policy
+    kept = replace(state, overlap=policy.overlap, quarantine=policy.quarantine, usage=policy.usage)
+    return replace(kept, policy=policy.name, labels=target.labels)
+
+
+def left_over(
+    state: TargetState, policies: Mapping[str, Policy] = _NO_POLICIES, age_limit: AgeLimit | None = None
+) -> Target | None:
     """Returns the target that a state document stands for, rebuilt to carry out what is left; None: nothing is.
 
     Args:
-        age_limit: of the whole configuration.
+        policies: those that are configured: the blackouts and the limit of the one that the target had still hold.
+        age_limit: of the whole configuration, if that policy is gone.
     """
     if is_empty(state) or state.renamed_to:
         return None
     attempt = state.attempt
     strategy = attempt.strategy if attempt is not None else Strategy.REPLACE
     kept = (state.overlap, state.quarantine, PasswordRules())
-    policy = Policy("removed", _NEVER, None, *kept, usage=state.usage, age_limit=age_limit)
+    had = policies.get(state.policy)
+    blackouts, limit = (had.blackouts, had.age_limit) if had is not None else ((), age_limit)
+    policy = Policy("removed", _NEVER, None, *kept, blackouts=blackouts, usage=state.usage, age_limit=limit)
     names = _standing(attempt) if strategy is Strategy.ALTERNATING and attempt is not None else ()
-    return Target(state.target, _account(state), strategy, names, state.path, policy, removed=True)
+    account = _account(state)
+    return Target(state.target, account, strategy, names, state.path, policy, removed=True, labels=state.labels)
 
 
 def _account(state: TargetState) -> str:

@@ -250,6 +250,7 @@ class LedgerEntry:
     unasked: bool = False  # a person ended its overlap, or no device ever got it: its users are not asked about
     hooked: tuple[str, ...] = ()  # the hooks that have run before its end
     held_by: str = ""  # the hook before its end that failed last
+    ended_before: bool = False  # and was accepted again, but handed out to nobody: the hooks know of its end
 
     @property
     def label(self) -> str:
@@ -420,7 +421,9 @@ class TargetState:
     former_paths: tuple[FormerPath, ...] = ()
     overlap: timedelta = timedelta(days=1)  # of the policy as of the last attempt: what a removed target left behind
     quarantine: timedelta = timedelta(days=7)  # still gets both,
-    usage: UsageRules | None = None  # and its users are still asked about
+    usage: UsageRules | None = None  # and its users are still asked about;
+    policy: str = ""  # the blackouts of this one still hold it,
+    labels: tuple[tuple[str, str], ...] = ()  # and so do pauses by label
     retired_at: datetime | None = None  # a person ended the target: nothing is published any more
     owed: tuple[OwedHook, ...] = ()  # hooks that have to run after something that was done
     renamed_from: str = ""  # the name before

@@ -127,7 +127,7 @@ def _ends_at_once(entry: LedgerEntry) -> bool:
 def _from_now(entry: LedgerEntry, now: datetime) -> LedgerEntry:
     overlap = entry.disable_at - entry.replaced_at
     # The hooks before its end have run for an end that does not come now.
-    return replace(entry, disable_at=max(entry.disable_at, now + overlap), hooked=(), held_by="")
+    return replace(entry, disable_at=max(entry.disable_at, now + overlap), hooked=(), held_by="", ended_before=False)
 
 
 def after_former_failure(state: TargetState, former: FormerPath, note: str, not_before: datetime) -> TargetState:

@@ -66,6 +66,7 @@ class TargetHistory:
     rotations: int = 0
     oldest: PasswordLife | None = None
     age: timedelta = timedelta()  # of the oldest
+    unknown: PasswordLife | None = None  # somebody else made it; of several, what is known for longest
     too_old: list[PasswordLife] = field(default_factory=list)
 
 
@@ -233,6 +234,8 @@ class PasswordHistory:
         history, limit = self._of(life.target), self.limit_of(life.target)
         if history.oldest is None or age > history.age:
             history.oldest, history.age = life, age
+        if life.made_at is None and (history.unknown is None or life.counted_from < history.unknown.counted_from):
+            history.unknown = life
         if limit is not None and age > limit:
             same = [each for each in history.too_old if _is_same(each, life)]  # what was ended, and not believed
             history.too_old = [*(each for each in history.too_old if each not in same), life]

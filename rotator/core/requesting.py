@@ -62,13 +62,20 @@ def _join_attempt(attempt: Attempt, request: Request) -> Attempt:
     )
 
 
+def keeps_emergency(waiting: Request | None, request: Request) -> bool:
+    """True if an emergency waits that an undo would otherwise replace: what has leaked is ended first."""
+    return waiting is not None and waiting.compromised and request.purpose is Purpose.UNDO
+
+
 def join_requests(waiting: Request | None, request: Request) -> Request:
     """Returns the later request, with anything more that an earlier one of the same purpose asked for.
 
-    Whatever the purpose, it repairs what the earlier one was to repair.
+    Whatever the purpose, it repairs what the earlier one was to repair. An emergency gives way to no undo.
     """
     if waiting is None:
         return request
+    if keeps_emergency(waiting, request):
+        return waiting
     joined = replace(request, repairs=False)
     if waiting.purpose is request.purpose:
         joined = replace(

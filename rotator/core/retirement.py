@@ -76,7 +76,11 @@ def _first_of_all(facts: Facts, action: Action) -> Decision | None:
     proof, entry = before_retirement(facts, action.entry), action.entry
     if isinstance(action, Expire):
         return proof
-    return before_end(facts, entry) or proof or hooks.before_retirement(facts, entry)
+    used, hook = before_end(facts, entry), hooks.before_retirement(facts, entry)
+    # One that has failed is likely to fail again, and what follows it is proved all the same.
+    last = facts.state.verification
+    again = hook if entry.held_by and last is not None and last.accepted else None
+    return used or again or proof or hook
 
 
 def _lift(facts: Facts) -> Action | None:

@@ -185,11 +185,13 @@ def _alternating(facts: Facts, request: Request) -> Decision:
     held = one_account_hold(facts, idle)
     if held is not None:
         return held
-    in_use = _standing_in_use(facts)
-    predecessor = in_use.credential if in_use is not None else _predecessor(facts)
+    in_use, published = _standing_in_use(facts), facts.state.published
+    # What is published stays known: it is the idle one then, or the predecessor.
+    takes_turns = published is None or is_same_credential(idle, published)
+    predecessor = in_use.credential if in_use is not None and takes_turns else _predecessor(facts)
     if isinstance(predecessor, LookUp):
         return predecessor
-    if facts.state.published is None and not facts.target.new:
+    if published is None and not facts.target.new:
         unknown = _configured(facts) if predecessor is None else idle.username if idle.id is None else None
         if unknown is not None:
             return _drop_unknown(facts, unknown)
@@ -206,7 +208,8 @@ def _drop_unknown(facts: Facts, username: str) -> Drop:
 def _standing_in_use(facts: Facts) -> LedgerEntry | None:
     """Returns the entry of the replaced one of the two, if it is in use again by the document that is taken over."""
     entry = handed_out_entry(facts.state, facts.consumer)
-    return entry if entry is not None and entry.ending is Ending.STAND_BY else None
+    here = entry is not None and entry.credential.account == facts.target.account
+    return entry if entry is not None and here and entry.ending is Ending.STAND_BY else None
 
 
 _ROTATE = {Strategy.REPLACE: _replace, Strategy.IN_PLACE: _in_place, Strategy.ALTERNATING: _alternating}

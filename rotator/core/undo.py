@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from rotator.core.model import Capabilities, Ending, LedgerEntry, TargetState
+from rotator.core.model import Capabilities, Ending, LedgerEntry, Request, TargetState
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ def undo_candidate(
     state: TargetState, capabilities: Mapping[str, Capabilities], now: datetime
 ) -> UndoCandidate | UndoImpossible:
     """Returns the newest entry of the ledger that can be published again, or the reasons why none can."""
+    if state.request is not None and state.request.compromised:
+        return UndoImpossible(waiting_emergency(state.target, state.request))
     refusals = []
     for entry in reversed(state.ledger):
         can = capabilities.get(entry.credential.account)
@@ -37,6 +39,14 @@ def undo_candidate(
             return UndoCandidate(entry, entry.disable_at if _ends_when_disabled(entry, can) else entry.ends_at)
         refusals.append(f"{entry.label}: {refusal}")
     return UndoImpossible("nothing can be undone: " + ("; ".join(refusals) or "no replaced credential is left"))
+
+
+def waiting_emergency(name: str, request: Request) -> str:
+    """Returns why nothing is undone while an emergency waits, and the command that withdraws it."""
+    return (
+        f"nothing can be undone: the emergency that {request.requested_by} has requested is carried out first "
+        f"(rotator abandon {name} withdraws it)"
+    )
 
 
 def undo_refusal(entry: LedgerEntry, can: Capabilities | None, now: datetime) -> str | None:

@@ -1,16 +1,16 @@
 """What is built from one configuration."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from rotator.core.account_key import AccountKey
-from rotator.core.model import Capabilities, Target
+from rotator.core.model import Capabilities, Target, TargetState
 from rotator.core.waves import with_canaries
 from rotator.daemon.notification_sender import NotificationSender
-from rotator.engine import Engine, FormerNames, PauseBook, Presence, Waves
-from rotator.ports import Provider
+from rotator.engine import Engine, FormerNames, PauseBook, Presence, Reconciler, Waves
+from rotator.ports import Clock, Provider
 from rotator.providers.http.rate_limit import Pacer
 from rotator.settings import Settings
 from rotator.vault.audit_store import VaultAuditStore
@@ -66,6 +66,28 @@ class Components:
         self.waves.configure(targets)
         self.store.expect_publishing(target.path for target in targets)
         return replace(self, targets=targets, by_name=by_name)
+
+    def reconciler(
+        self,
+        targets: Iterable[Target],
+        clock: Clock,
+        read_each: Callable[[Callable[[str], None], Sequence[str]], object],
+        known: Callable[[str], TargetState | None] = lambda _: None,
+    ) -> Reconciler:
+        """Returns what compares the accounts with the documents of these targets. See `Reconciler`."""
+        selections = self.settings.core_selections
+        return Reconciler(
+            self.store,
+            clock,
+            self.providers,
+            self.evidence_keys,
+            tuple(targets),
+            selections,
+            self.former_names,
+            self.presence,
+            read_each,
+            known,
+        )
 
     @property
     def capabilities(self) -> Mapping[str, Capabilities]:

@@ -20,7 +20,7 @@ from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.daemon.components import AssembledAccount, Components
 from rotator.daemon.hooks import hooks_by_name
-from rotator.daemon.notification_sender import senders
+from rotator.daemon.notification_routes import senders
 from rotator.daemon.usage_sources import usage_sources
 from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
@@ -146,7 +146,8 @@ class Composition:
         self.redactor.add(*settings.audit.secrets)
         for source in http_sources(settings.usage_sources).values():
             self.redactor.add(*source.secrets)
-        self.redactor.add(*(route.url.value for route in settings.notifications.values()))
+        urls = (route.url for route in settings.notifications.values())
+        self.redactor.add(*(url.value for url in urls if url is not None))
         return settings
 
     def changes_that_need_a_restart(self, new: Settings) -> tuple[str, ...]:
@@ -181,6 +182,7 @@ class Composition:
             targets = with_canaries(self._targets(settings, store))
             self.metrics.expect(len(targets))
             self.metrics.expect_notifications(settings.notifications)
+            self.metrics.reconciles_every(settings.daemon.reconcile)
             by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
             former_names = FormerNames(store, frozenset(by_name))
@@ -229,7 +231,7 @@ class Composition:
                 presence,
                 waves,
                 pauses,
-                {} if self._quiet else senders(settings, self._config),
+                {} if self._quiet else senders(settings, self._config, self._environ, self.clock, self.randomness),
                 undo.pop_all(),
             )
 

@@ -119,7 +119,8 @@ class Looks:
     def _left_over(self, components: Components, name: str) -> Target | None:
         """Returns what is left of a target that is not configured; None if nothing is, or if Vault does not tell."""
         try:
-            target = left_over(components.store.read_state(name).state, components.settings.age_limit)
+            settings = components.settings
+            target = left_over(components.store.read_state(name).state, settings.core_policies, settings.age_limit)
         except StoreError as error:
             _log.warning("state of a removed target not read", target=name, error=str(error))
             return None

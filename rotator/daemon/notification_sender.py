@@ -2,16 +2,21 @@
 
 import logging
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection
 from threading import Thread
-from typing import Protocol
+from typing import Any, Protocol
 
 from rotator.core.secret import Secret
-from rotator.settings import ConfigError, ConfigProblem, Settings
+from rotator.fields.network import is_loopback
+from rotator.observe.notices import Notification
 
 _WITHIN = 15  # seconds for one message
 _FORM = "see https://github.com/caronc/apprise/wiki for the service's form, such as slack://TOKEN/#CHANNEL"
+_PLAIN = "without TLS lets whoever is on the path read its messages and its token"
+_ALWAYS_PLAIN = frozenset(
+    {"aprs", "dapnet", "kavenegar"}
+)  # schemes of services that have no TLS, whatever their URL says
+_NO_TLS_MODES = frozenset({"insecure", "none"})  # of mail and XMPP
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 # What these say may have a service's token in it: messages, and the URL whose answer has headers that cannot be read.
 logging.getLogger("apprise").propagate = False
@@ -21,7 +26,7 @@ logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 class NotificationSender(Protocol):
     """Sends one message to a service."""
 
-    def __call__(self, title: str, body: str, *, urgent: bool) -> str:
+    def __call__(self, message: Notification) -> str:
         """Returns why the message was not taken, or an empty text."""
 
 
@@ -32,15 +37,16 @@ class AppriseSender:
     which the interpreter waits when it ends. So a message has a thread of its own here, and only one at a time.
     """
 
-    def __init__(self, url: Secret, within: float = _WITHIN) -> None:
+    def __init__(self, url: Secret, allow_plain: Collection[str] = (), within: float = _WITHIN) -> None:
         """Reads the URL without connecting.
 
         Args:
+            allow_plain: the hosts that may be reached without TLS, beside this machine.
             within: seconds for one message.
 
         Raises:
-            ValueError: Apprise does not understand it, or it switches verification off. Its arguments are what is wrong
-                and what would be right.
+            ValueError: Apprise does not understand it, or it does without TLS or its verification. Its arguments are
+                what is wrong and what would be right.
         """
         from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, OverflowMode  # noqa: PLC0415
 
@@ -57,6 +63,7 @@ class AppriseSender:
         if not self._apprise.add(url.reveal()):
             raise ValueError("is no URL that Apprise understands", _FORM)
         for service in self._apprise:
+            _require_tls(service, allow_plain)
             if not service.verify_certificate:
                 what = "switches off the verification of the service's certificate"
                 raise ValueError(what, "remove verify=no from it")
@@ -64,23 +71,23 @@ class AppriseSender:
                 service.overflow_mode = OverflowMode.TRUNCATE
         self._within, self._sending = within, Thread()
 
-    def __call__(self, title: str, body: str, *, urgent: bool) -> str:
+    def __call__(self, message: Notification) -> str:
         """Returns why the message was not taken, or an empty text."""
         if self._sending.is_alive():
             return "the service still has the message before, and does not answer"
         answers: list[str] = []
-        self._sending = Thread(
-            target=lambda: answers.append(self._send(title, body, urgent=urgent)), name="notification", daemon=True
-        )
+        self._sending = Thread(target=lambda: answers.append(self._send(message)), name="notification", daemon=True)
         self._sending.start()
         self._sending.join(self._within)
         return answers[0] if answers else f"the service did not answer within {self._within:g} s"
 
-    def _send(self, title: str, body: str, *, urgent: bool) -> str:
-        kind = self._types[urgent]
-        body = body.encode("utf-8", "replace").decode()  # providers send halves of characters, which no encoding knows
+    def _send(self, message: Notification) -> str:
+        kind = self._types[message.urgent]
+        body = message.text.encode(
+            "utf-8", "replace"
+        ).decode()  # providers send halves of characters, which have no code
         try:
-            result = self._apprise.notify(body, title, kind, body_format=self._text)
+            result = self._apprise.notify(body, message.title, kind, body_format=self._text)
         except Exception as error:  # noqa: BLE001 - a service's module may raise anything, with the token in its words
             return f"it could not be sent ({type(error).__name__})"
         if result:
@@ -89,20 +96,26 @@ class AppriseSender:
         return f"the service answered {answers[-1]}" if answers else "the service did not take it"
 
 
-def senders(settings: Settings, config: Path) -> Mapping[str, AppriseSender]:
-    """Returns the service of each route.
+def _require_tls(service: Any, allow_plain: Collection[str]) -> None:
+    """Refuses one of Apprise's services that is reached without TLS, unless its host is allowed.
 
     Raises:
-        ConfigError: Apprise does not understand one of the URLs, or one is not to be verified.
+        ValueError: its arguments are what is wrong and what would be right.
     """
-    made: dict[str, AppriseSender] = {}
-    problems = []
-    for name, route in settings.notifications.items():
-        try:
-            made[name] = AppriseSender(route.url.value)
-        except ValueError as error:
-            what, remedy = error.args
-            problems.append(ConfigProblem(str(config), None, None, f"notifications.{name}.url", what, remedy))
-    if problems:
-        raise ConfigError(problems)
-    return made
+    scheme = service.url().partition(":")[0]  # as Apprise understood it: mailto://…@gmail.com becomes mailtos
+    if scheme in _ALWAYS_PLAIN:
+        raise ValueError(f"{scheme} {_PLAIN}", "use a service that has TLS")
+    secure = _schemes(service.secure_protocol)
+    fixed = str(getattr(service, "notify_url", ""))  # of services that have no host of their own in the URL
+    has_tls = scheme in secure or (not secure and fixed.startswith("https:"))
+    if has_tls and getattr(service, "secure_mode", "") not in _NO_TLS_MODES:
+        return
+    host = (getattr(service, "smtp_host", "") or service.host or "").lower()
+    if not host or is_loopback(host) or host in allow_plain:  # without a host: of this machine, such as syslog://
+        return
+    with_tls = f"use {secure[0]}:// with TLS" if secure else "use a service that has TLS"
+    raise ValueError(f"{scheme} {_PLAIN}", f"{with_tls}, or add the host to allow_plain_http in the same section")
+
+
+def _schemes(names: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names or ()

@@ -16,7 +16,6 @@ from rotator.observe.notices import (
     BLOCKED,
     CIRCUIT_OPEN,
     EMERGENCY,
-    URGENT,
     Condition,
     Notice,
     NoticeBook,
@@ -77,8 +76,7 @@ class NotificationWatch:
             known = seen.get(one.subject)
             return redact(_detail(one, known))[:_LONGEST_DETAIL] if known is not None else ""
 
-        urgent = any(one.topic in URGENT for one in notice.began)
-        problem = send(notice.title(), notice.body(detail), urgent=urgent)
+        problem = send(notice.message(detail))
         now = self._composition.clock.monotonic()
         self._composition.metrics.notification(name, taken=not problem)
         if problem:

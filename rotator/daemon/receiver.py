@@ -20,6 +20,15 @@ class NotNow(OSError):
     """The receiver did not take it, and may do so later. The message quotes nothing of the answer."""
 
 
+class Rejected(OSError):
+    """The receiver refused it, and would do so again. The message quotes nothing of the answer."""
+
+    def __init__(self, status: int) -> None:
+        """Takes the status of the answer."""
+        super().__init__(f"it refuses with {status}" + (": no redirect is followed" if 300 <= status < 400 else ""))
+        self.status = status
+
+
 class ReceiverClient:
     """A receiver of one kind of request. TLS is verified, no redirect is followed, no answer is looked at."""
 
@@ -43,7 +52,7 @@ class ReceiverClient:
 
         Raises:
             NotNow: it was not taken, or perhaps not.
-            OSError: it was refused.
+            Rejected: it was refused.
         """
         end = self._clock.monotonic() + within
 
@@ -73,7 +82,7 @@ class ReceiverClient:
             return
         if status in _LATER or status >= 500:
             raise NotNow(f"it answers {status}")
-        raise OSError(f"it refuses with {status}" + (": no redirect is followed" if 300 <= status < 400 else ""))
+        raise Rejected(status)
 
     def _status(self, method: str, body: bytes, headers: Mapping[str, str], one_try: float) -> int:
         sent = {"Accept-Encoding": "identity", "User-Agent": "rotator", **headers}

@@ -10,6 +10,7 @@ import structlog
 from rotator import __version__
 from rotator.core.clocks import Clocks
 from rotator.core.evidence import AccountEvidence
+from rotator.daemon.account_watch import AccountWatch
 from rotator.daemon.audit_watch import remove_old
 from rotator.daemon.bell_watch import BellWatch
 from rotator.daemon.clock_watch import watch_clock
@@ -67,6 +68,7 @@ class Service:
         self._share = Share(self._looks, self._scheduler, self._snapshot, clock, holder)
         self._bell = BellWatch(self._looks, self._scheduler, self._share, self._health, clock, holder)
         self._selections = SelectionWatch(composition, self._looks, self._share)
+        self._accounts = AccountWatch(composition, self._looks, self._share)
         self._notifications = NotificationWatch(composition, self._looks, self._snapshot, self._share)
         composition.metrics.follow_paces(self._paces)
         composition.metrics.follow_keys(lambda: found.account_keys if (found := self._looks.components) else {})
@@ -150,6 +152,7 @@ class Service:
         start_watch("bell-watch", self._bell.watch, self._stop)
         start_watch("share-watch", self._share.watch, self._stop)
         start_watch("selection-watch", self._selections.watch, self._stop)
+        start_watch("account-watch", self._accounts.watch, self._stop)
         start_watch("audit-watch", self._tend_audit, self._stop)
         start_watch("notification-watch", self._notifications.watch, self._stop)
         self._scheduler.start()

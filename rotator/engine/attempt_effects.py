@@ -12,7 +12,7 @@ from rotator.core.attempts import can_put_back, is_propagating, is_spare, may_cu
 from rotator.core.audit_words import AuditOutcome, AuditVerb, outcome_of
 from rotator.core.circuit import ProviderVerb
 from rotator.core.facts import is_same_credential
-from rotator.core.model import Attempt, Credential, Phase, Proof, Purpose, Strategy
+from rotator.core.model import Attempt, Credential, Phase, Proof, Purpose, Strategy, TargetState
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
 from rotator.core.verification import longest_asked
@@ -24,6 +24,8 @@ from rotator.ports import Conflict, Provider, StoreDenied
 # Each try that is not accepted is an outage of the devices.
 _AFTER_PUT_BACK = timedelta(hours=6)
 _TAKEN = "taken for set, as the provider said, since nobody could be asked in an emergency"
+# What is sent so often and not accepted lacks something else, such as a grant. Once a day, it may have been changed.
+_IN_VAIN, _SENT_AGAIN = 3, timedelta(days=1)
 _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 
@@ -192,8 +194,18 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
     elif waits:
         until = now + min(max(_since_change(attempt, now), _SHORTEST_LOOK), _LONGEST_LOOK)
         session.write(advance.after_early_proof(session.state, message, until))
+    elif _is_sent_in_vain(session.state, now):
+        session.write(advance.after_setback(session.state, message, later, uncertain=False))
     else:
         session.write(advance.after_failed_proof(session.state, message, later))
+
+
+def _is_sent_in_vain(state: TargetState, now: datetime) -> bool:
+    """True if a spare credential is only tried again for now: its password was sent several times, and not long ago."""
+    attempt = state.attempt
+    if attempt is None or attempt.compromised or not is_spare(attempt) or attempt.phase is not Phase.APPLIED:
+        return False
+    return state.failures >= _IN_VAIN and _since_change(attempt, now) < _SENT_AGAIN
 
 
 def _is_known_to_nobody(attempt: Attempt) -> bool:
@@ -257,10 +269,10 @@ def _predecessor(replaced: Credential | None) -> dict[str, str]:
 def abandon(caller: ProviderCaller, session: Session, action: do.Abandon) -> None:
     """Abandons the attempt; whatever it may have left at the provider goes into the ledger."""
     if action.change:
-        staged = session.attempt.staged
+        staged, removed = session.attempt.staged, session.target.removed
         record(caller, session, AuditVerb.ABANDON, AuditOutcome.DONE, staged, action.change)
         now, later = session.clocks().latest, caller.next_try(session.state.outgrown)
-        session.write(attempt_ends.after_change(session.state, action.change, now, later))
+        session.write(attempt_ends.after_change(session.state, action.change, now, later, removed=removed))
     else:
         discard(caller, session)
 
@@ -272,8 +284,9 @@ def discard(caller: ProviderCaller, session: Session) -> None:
     later, strays = caller.next_try(state.failures + 1), may_have_strays(caller, attempt)
     if attempt.put_back:
         later = max(later, caller.shared_now() + _AFTER_PUT_BACK)
-    kept_for = session.target.policy.quarantine
-    session.write(attempt_ends.after_abandon(state, now, later, kept_for=kept_for, strays=strays))
+    kept_for, removed = session.target.policy.quarantine, session.target.removed
+    ended = attempt_ends.after_abandon(state, now, later, kept_for=kept_for, strays=strays, removed=removed)
+    session.write(ended)
 
 
 def may_have_strays(caller: ProviderCaller, attempt: Attempt) -> bool:

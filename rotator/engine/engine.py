@@ -179,10 +179,17 @@ class Engine:
         """What checks have shown, by account, as far as this process has read it."""
         return self._evidence.all
 
+    def read_checks(self) -> None:
+        """Reads what checks have shown of every account, if that was not read in the last minute. Never raises."""
+        self._evidence.refresh()
+
     def request(self, target: Target, request: Request) -> TargetState:
-        """Writes a request into the state document, where it outlives this process. Raises StoreError."""
+        """Writes a request into the state document, where it outlives this process. Raises StoreError.
+
+        Nothing is written if an emergency waits that an undo would replace: the state returned has it.
+        """
         session = self._open(target, documents=False)
-        self._ask(session, request, lambda _: False)
+        self._ask(session, request, lambda state: requesting.keeps_emergency(state.request, request))
         return session.state
 
     def request_unless(self, target: Target, request: Request, answered: Callable[[TargetState], bool]) -> bool:
@@ -311,10 +318,15 @@ class Engine:
         remaining = self._claims.remaining(session.target.name, session.state.claim)
         never = session.state.published is None and session.state.attempt is None and not session.target.removed
         former = self._former_names.at(session.target) if never else ""
-        facts = session.facts(self._capabilities, self.throttles, remaining, self._identities, former)
-        canary = self._waves.canary(session.target, session.state, facts.clocks.earliest)
-        evidence = self._evidence.of(session.target, self._capabilities)
-        held = freezes(session.target, self._pauses.fresh(), facts.clocks)
-        if canary is None and (evidence, held) == (facts.evidence, facts.freezes):  # as nearly always
-            return facts
-        return replace(facts, canary=canary, freezes=held, evidence=evidence)
+        clocks = session.clocks()
+        return session.facts(
+            clocks,
+            self._capabilities,
+            self.throttles,
+            remaining,
+            self._identities,
+            former,
+            self._waves.canary(session.target, session.state, clocks.earliest),
+            freezes(session.target, self._pauses.fresh(), clocks),
+            self._evidence.of(session.target, self._capabilities),
+        )

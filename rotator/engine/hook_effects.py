@@ -33,7 +33,7 @@ def run_hook(caller: ProviderCaller, session: Session, action: do.RunHook) -> No
     if hook is None or dropped:
         detail = dropped or _UNKNOWN
         caller.record(AuditVerb.RUN_HOOK, session.target, AuditOutcome.REFUSED, subject, detail=detail, **facts)
-        session.write(hooks.after_run(session.state, action))
+        session.write(hooks.after_run(session.state, action, caller.shared_now()))
         return
     if _sets_in_place(session.target, call) and not caller.throttles.take_place(session.target):
         return  # another look has taken it just now
@@ -47,7 +47,7 @@ def run_hook(caller: ProviderCaller, session: Session, action: do.RunHook) -> No
     detail = "; ".join(word for word in (message_of(answer), passing) if word)
     caller.record(AuditVerb.RUN_HOOK, target, outcome, subject, detail=detail, **facts)
     if done or action.passes:
-        session.write(hooks.after_run(session.state, action))
+        session.write(hooks.after_run(session.state, action, caller.shared_now()))
         return
     why = f"the hook {call.hook} failed: {message_of(answer)}"
     session.write(hooks.after_failed_run(session.state, action, why, now, caller.next_try))

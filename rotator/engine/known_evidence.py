@@ -41,6 +41,11 @@ class KnownEvidence:
             return StrategyEvidence(Standing.UNPROVED, f"what checks have shown cannot be read: {problem}", required)
         return judge(target.strategy, can, known, required=required)
 
+    def refresh(self) -> None:
+        """Reads what nobody has asked for in the last minute: also of accounts that no target uses."""
+        for key in dict.fromkeys(self._keys.values()):
+            self._evidence(key)
+
     @property
     def all(self) -> dict[str, AccountEvidence]:
         """What was last read, by the account's name in the configuration, of those that were read."""

@@ -50,6 +50,7 @@ class Reconciler:
         former_names: FormerNames,
         presence: Presence,
         read_each: Callable[[Callable[[str], None], Sequence[str]], object],
+        known: Callable[[str], TargetState | None] = lambda _: None,
     ) -> None:
         """Prepares without a request.
 
@@ -57,11 +58,13 @@ class Reconciler:
             listings: by an account's name in the configuration, a key that all names with the same listing share: the
                 one of its evidence document.
             read_each: calls a function with each name, perhaps on several threads.
+            known: returns the document of a target as this process knows it from before; None: it is read. What does
+                not fit is read in any case.
         """
         self._store, self._clock, self._providers, self._listings = store, clock, providers, listings
         self._targets = {target.name: target for target in targets}
         self._selections, self._former_names, self._presence = selections, former_names, presence
-        self._read_each = read_each
+        self._read_each, self._known = read_each, known
         self._documents = _ReadDocuments()
 
     def same_listing(self, account: str) -> tuple[str, ...]:
@@ -159,8 +162,9 @@ class Reconciler:
         return [name for name in names if name in self._documents.by_name]
 
     def _read(self, name: str) -> None:
+        state = None if name in self._documents.looked_at else self._known(name)
         self._documents.looked_at.add(name)
-        state = self._state(name)
+        state = state or self._state(name)
         if state is None:  # what it named is not known
             self._documents.unread[name] = None
             return

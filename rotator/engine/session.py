@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.core.backoff import LONGEST_ASKED
+from rotator.core.canaries import CanaryVerdict
 from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
+from rotator.core.freezes import Freezes
 from rotator.core.holds import lost_state_message
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, Target, TargetState
+from rotator.core.strategy_evidence import StrategyEvidence
 from rotator.core.verification import longest_asked
 from rotator.engine.memory import Memory
 from rotator.engine.throttles import Throttles
@@ -19,6 +22,7 @@ from rotator.ports import CallTerms, Conflict, Store, StoreDeleted, StoreError, 
 
 StateObserver = Callable[[Target, TargetState], None]
 
+_NOTHING_HOLDS = Freezes()
 _RENEWALS = 3  # within the length of a claim
 
 
@@ -322,14 +326,17 @@ class Session:
 
     def facts(
         self,
+        clocks: Clocks,
         capabilities: Mapping[str, Capabilities],
         throttles: Throttles,
         other_claim_remaining: timedelta,
         identities: Mapping[str, str],
         former_name: str = "",
+        canary: CanaryVerdict | None = None,
+        held: Freezes = _NOTHING_HOLDS,
+        evidence: StrategyEvidence | None = None,
     ) -> Facts:
-        """Returns everything that the next decision depends on."""
-        clocks = self.clocks()
+        """Returns everything that the next decision at this moment depends on."""
         now = clocks.local
         attempt = self.state.attempt
         can = capabilities.get(attempt.staged.account) if attempt is not None else None
@@ -367,4 +374,7 @@ class Session:
             account_vouched_for=throttles.is_vouched_for(self.target.name),
             other_documents=dict(self.other_documents),
             former_name=former_name,
+            canary=canary,
+            freezes=held,
+            evidence=evidence,
         )

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-ROW_CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True)
+# What validates is built at its first use: a command starts without what its configuration does not need.
+ROW_CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class Section(BaseModel):

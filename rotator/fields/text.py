@@ -59,9 +59,16 @@ class TextField:
                 return self.read(value)
             if isinstance(value, source):
                 return value
-            raise invalid("must be text", self.remedy)
+            raise invalid("must be text", "put it in quotes" if self._would_read(value) else self.remedy)
 
         return core_schema.no_info_plain_validator_function(validate)
+
+    def _would_read(self, value: Any) -> bool:
+        """Returns True if what YAML took for a number is right as text."""
+        try:
+            return type(value) is int and self.read(str(value)) is not None
+        except PydanticCustomError:
+            return False
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Pydantic's hook."""

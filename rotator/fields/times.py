@@ -93,6 +93,20 @@ VerifyInterval = Annotated[
 """A duration of five minutes or more, or `off`, which is None."""
 
 
+SHORTEST_RECONCILE = timedelta(hours=1)
+
+
+def _reconcile(text: str) -> timedelta | None:
+    return None if text == "off" else _bounded(SHORTEST_RECONCILE).read(text)
+
+
+ReconcileInterval = Annotated[
+    timedelta | None,
+    TextField(_reconcile, {"pattern": f"^off$|{_DURATION}", "examples": ["1d", "off"]}, _VERIFY_REMEDY),
+]
+"""A duration of an hour or more, or `off`, which is None: a whole listing of each account."""
+
+
 def _timezone(text: str) -> str:
     try:
         ZoneInfo(text)

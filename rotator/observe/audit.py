@@ -16,6 +16,7 @@ from rotator.observe.audit_outlet import Outlet, OutletStatus, SinkKind
 from rotator.observe.redact import Redactor
 from rotator.ports import AuditStore, Clock, Randomness, StoreUnavailable
 
+_PLAIN = frozenset({bool, int, str})  # scalars that are recorded as they are, but for secrets
 _log = structlog.stdlib.get_logger(__name__)
 
 
@@ -125,9 +126,7 @@ class AuditLog:
 
     def record(self, verb: AuditVerb, target: str, outcome: AuditOutcome, **facts: Scalar) -> None:
         """Adds one record. Returns once the sinks have it, or it is in memory if that fails."""
-        safe = {name: self._scalar(value) for name, value in facts.items()}
-        clean = self._redactor.clean
-        words = clean(verb), clean(target), clean(outcome)
+        words, safe = self._cleaned((verb, target, outcome), facts)
         with self._lock:
             entry = Entry(self._clock.now(), *words, safe)
             if self._key is None:
@@ -223,6 +222,17 @@ class AuditLog:
     def _write_to_vault(self, lines: Sequence[Line]) -> None:
         assert self.store is not None  # noqa: S101  # nothing is in a chain before
         self.store.append(lines)
+
+    def _cleaned(
+        self, words: tuple[str, str, str], facts: Mapping[str, Scalar]
+    ) -> tuple[tuple[str, str, str], Mapping[str, Scalar]]:
+        """Returns both without secrets. Nearly always there is none, which one search tells."""
+        plain = all(value is None or type(value) in _PLAIN for value in facts.values())
+        if plain and self._redactor.leaves("\n".join((*words, *map(str, facts.values())))):
+            return words, facts
+        clean = self._redactor.clean
+        safe = {name: self._scalar(value) for name, value in facts.items()}
+        return (clean(words[0]), clean(words[1]), clean(words[2])), safe
 
     def _scalar(self, value: object) -> Scalar:
         """Returns a scalar as it is, and only the type of any other object, such as a `Secret`."""

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from threading import Condition
+from threading import Condition, Lock
 from typing import Literal
 
 import structlog
@@ -52,15 +52,18 @@ class Outlet:
         self.kind, self.name, self._write, self._clock = kind, name, write, clock
         self.problem = ""
         self._waiting: deque[tuple[Line, float]] = deque()  # each since when
-        self._condition = Condition()  # guards what follows
+        self._lock = Lock()  # guards what follows
         self._writing = False
+        self._taken = -1  # the number of the last line that is being written, or was
         self._last = -1  # the number of the last line that was written
+        # Those whose lines are being written, and those whose lines come next: whoever need not run is not woken.
+        self._these, self._next = Condition(self._lock), Condition(self._lock)
         self._lost = 0
         self._loss: Loss | None = None
 
     def put(self, line: Line) -> None:
         """Adds a line to those that wait. The oldest is dropped, and noted, if there are too many."""
-        with self._condition:
+        with self._lock:
             self._waiting.append((line, self._clock.monotonic()))
             if len(self._waiting) > _MOST_WAITING:
                 lost, _ = self._waiting.popleft()
@@ -84,30 +87,35 @@ class Outlet:
             else:
                 losses += self._succeed(lines)
             finally:
-                with self._condition:
+                with self._lock:
                     self._writing = False
-                    self._condition.notify_all()
+                    self._these.notify_all()
+                    self._next.notify()
         return tuple(losses)
 
     def _take_turn(self, number: int) -> Sequence[Line]:
         """Returns what this thread is to write; nothing if another one has written the line with this number."""
-        with self._condition:
-            self._condition.wait_for(lambda: not self._writing or self._last >= number)
-            if self._last >= number:
-                return ()
-            lines = [line for line, _ in islice(self._waiting, _AT_ONCE)]
-            self._writing = bool(lines)
-            return lines
+        with self._lock:
+            while self._last < number:
+                if self._writing:
+                    (self._these if number <= self._taken else self._next).wait()
+                    continue
+                lines = [line for line, _ in islice(self._waiting, _AT_ONCE)]
+                if lines:
+                    self._writing, self._taken = True, lines[-1].seq
+                    self._these, self._next = self._next, Condition(self._lock)
+                return lines
+            return ()
 
     @property
     def unwritten(self) -> tuple[Line, ...]:
         """The records that wait, whether there is a problem or not."""
-        with self._condition:
+        with self._lock:
             return tuple(line for line, _ in self._waiting)
 
     def status(self) -> OutletStatus:
         """Returns how it is doing."""
-        with self._condition:
+        with self._lock:
             waiting = len(self._waiting)
             since = self._waiting[0][1] if self._waiting else self._clock.monotonic()
             lost = self._lost
@@ -127,7 +135,7 @@ class Outlet:
     def _succeed(self, lines: Sequence[Line]) -> tuple[Loss, ...]:
         if self.problem:
             _log.info("the audit is being written again", at=self.name, records=len(lines))
-        with self._condition:
+        with self._lock:
             while self._waiting and self._waiting[0][0].seq <= lines[-1].seq:
                 self._waiting.popleft()
             loss, self._loss = self._loss, None

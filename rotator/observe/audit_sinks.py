@@ -4,6 +4,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import TextIO
@@ -49,7 +50,7 @@ class FileSink:
         self._patience = 5.0  # seconds to wait for another process's lock
         self._lock_timed_out = False  # the last time
         try:
-            self._file = self._open(path, 0o640)
+            self._begin(self._open(path, 0o640, os.O_DSYNC))
             # Nobody has a reason to make this one a link, but who wants rotator to change the mode of what it leads to.
             self._lock = self._open(path.with_name(f"{path.name}.lock"), 0o600, os.O_NOFOLLOW)
             os.fchmod(self._lock, 0o600)  # also one that was there
@@ -63,11 +64,7 @@ class FileSink:
         """Writes at the end of the file. Raises OSError."""
         self._take_lock()
         try:
-            if self._moved():
-                fresh = self._open(self._path, 0o640)
-                os.close(self._file)
-                self._file = fresh
-            self._append(_text(lines))
+            self._append(_text(lines), self._size())
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
@@ -78,12 +75,12 @@ class FileSink:
 
     def _take_lock(self) -> None:
         """Takes the lock, but waits for it only once: a process that was stopped must not hang every rotation."""
-        pause, step = Event(), 0.005
+        step = 0.005
         for _ in range(1 if self._lock_timed_out else int(self._patience / step)):
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                pause.wait(step)
+                Event().wait(step)
             else:
                 self._lock_timed_out = False
                 return
@@ -103,20 +100,30 @@ class FileSink:
             os.close(directory)
         return file
 
-    def _moved(self) -> bool:
-        try:
-            current = self._path.stat()
-        except FileNotFoundError:
-            return True
-        return not os.path.samestat(current, os.fstat(self._file))
+    def _begin(self, file: int) -> None:
+        self._file, self._end = file, 0  # where our last line ended
+        status = os.fstat(file)
+        self._identity = status.st_dev, status.st_ino
 
-    def _append(self, text: str) -> None:
-        size = os.fstat(self._file).st_size
-        torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"  # a crash or a full disk cut a line short
+    def _size(self) -> int:
+        """Returns the size of the file, of a new one if it was moved."""
+        with suppress(FileNotFoundError):
+            current = self._path.stat()
+            if (current.st_dev, current.st_ino) == self._identity:
+                return current.st_size
+        fresh = self._open(self._path, 0o640, os.O_DSYNC)
+        os.close(self._file)
+        self._begin(fresh)
+        return os.fstat(fresh).st_size
+
+    def _append(self, text: str, size: int) -> None:
+        # A crash or a full disk may have cut a line short: another process's, or our own.
+        torn = size not in (0, self._end) and os.pread(self._file, 1, size - 1) != b"\n"
         rest = memoryview((("\n" if torn else "") + text).encode())
+        end = size + len(rest)
         while rest:
             rest = rest[os.write(self._file, rest) :]
-        os.fsync(self._file)
+        self._end = end
 
 
 def _text(lines: Sequence[Line]) -> str:

@@ -125,6 +125,15 @@ class Metrics:
         with self._lock:
             self._simple["rotator_sweep_round_seconds"] = round_.total_seconds()
 
+    def reconciles_every(self, interval: timedelta | None) -> None:
+        """Sets how often the listings of the accounts are compared with the documents; None: never by itself."""
+        name = "rotator_reconcile_interval_seconds"
+        with self._lock:
+            if interval is None:
+                self._simple.pop(name, None)
+            else:
+                self._simple[name] = interval.total_seconds()
+
     def clock_jumped(self, *, forward: bool) -> None:
         """Counts a jump of the wall clock."""
         self._jumps.labels("forward" if forward else "backward").inc()

@@ -22,7 +22,7 @@ OF_ACCOUNTS = (
         "gauge",
         ("account", "how"),
         "When `rotator check-provider` last checked the account: read, or write (with --write, to its end). Absent if "
-        "it never did, and until a target of the account was looked at.",
+        "it never did.",
     ),
     Described(
         "rotator_account_assumptions",
@@ -42,14 +42,21 @@ OF_ACCOUNTS = (
         "rotator_account_credentials",
         "gauge",
         ("account", "finding"),
-        "What the last `rotator reconcile` of the account found: foreign, orphaned, missing, changed, duplicate, "
-        "never_rotated. Daemons read it in Vault, and list nothing for it. Accounts with one listing have the same.",
+        "What the last comparison of the account's listing with the documents found, by a daemon or by `rotator "
+        "reconcile`: foreign, orphaned, missing, changed, duplicate, never_rotated. Accounts with one listing have the "
+        "same.",
     ),
     Described(
         "rotator_account_reconciled_timestamp_seconds",
         "gauge",
         ("account",),
         "When that was: the last time that the whole listing was compared with the documents.",
+    ),
+    Described(
+        "rotator_reconcile_interval_seconds",
+        "gauge",
+        (),
+        "How often the daemons do that (`daemon.reconcile`); absent if they do not.",
     ),
     Described(
         "rotator_account_key_made_timestamp_seconds",

@@ -115,7 +115,7 @@ OF_TARGETS = (
         "rotator_attempt_open_timestamp_seconds",
         "gauge",
         _TARGET,
-        "When the open attempt began; absent while none is open.",
+        "When the open attempt began; absent while none is open, and until the hooks before it have run.",
     ),
     Described(
         "rotator_target_devices_out",

@@ -57,7 +57,7 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     state = seen.state
     if state.failures >= _FAILURES:
         yield Need.KEEPS_FAILING, ALWAYS
-    if state.attempt is not None:
+    if state.attempt is not None and not state.attempt.before:  # before its hooks it waits, and has not begun
         yield Need.STAYS_OPEN, state.attempt.started_at + _STAYS_OPEN
         if may_cut_off(state.attempt):
             # In a fleet some password is always being set, and published a moment later.

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum
 from itertools import groupby
 
 from rotator.core.model import TargetState
@@ -59,30 +60,67 @@ class NoticeRules:
     at_most: int  # messages in an hour; what comes beyond that is told together, later
 
 
+class Told(Enum):
+    """What a message says of a condition."""
+
+    BEGAN = ""
+    LASTS = "Still: "  # told before, and still so
+    ENDED = "Ended: "
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNews:
+    """What a message says of one topic."""
+
+    topic: str  # one of TOPICS
+    told: Told
+    named: tuple[str, ...]  # some of the subjects, each with what is known of it
+    more: int = 0  # subjects beyond those
+
+    def lines(self) -> Iterator[str]:
+        """Yields it as text for people."""
+        yield f"{self.told.value}{TOPICS[self.topic]} ({self.topic}):"
+        yield from (f"  {each}" for each in self.named)
+        if self.more:
+            yield f"  and {self.more} more"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a service is given."""
+
+    title: str
+    text: str
+    topics: tuple[TopicNews, ...] = ()  # the same as the text, the most urgent first; none of a test
+    urgent: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message."""
+    """What one message tells."""
 
     began: tuple[Condition, ...]
     ended: tuple[Condition, ...] = ()
     lasting: tuple[Condition, ...] = ()  # told before, and still so
 
-    def title(self) -> str:
+    def message(self, detail: Callable[[Condition], str]) -> Notification:
+        """Returns it in words, at most some lines for each topic.
+
+        Args:
+            detail: what is known of one, in a few words without any secret; empty if there is nothing to add.
+        """
+        parts = ((Told.BEGAN, self.began), (Told.LASTS, self.lasting), (Told.ENDED, self.ended))
+        topics = tuple(news for told, found in parts for news in _news(told, found, detail))
+        text = "\n".join(line for news in topics for line in news.lines())
+        return Notification(self._title(), text, topics, any(one.topic in URGENT for one in self.began))
+
+    def _title(self) -> str:
         """Returns one line: how much needs attention."""
         now = len({one.subject for one in (*self.began, *self.lasting)})
         if not now:
             return f"rotator: {_counted(len({one.subject for one in self.ended}))} in order again"
         verb = "need" if now > 1 else "needs"
         return f"rotator: {_counted(now)} {verb} attention"
-
-    def body(self, detail: Callable[[Condition], str]) -> str:
-        """Returns the text, at most some lines for each topic.
-
-        Args:
-            detail: what is known of one, in a few words without any secret; empty if there is nothing to add.
-        """
-        parts = (("", self.began), ("Still: ", self.lasting), ("Ended: ", self.ended))
-        return "\n".join(line for prefix, found in parts for line in _lines(prefix, found, detail))
 
 
 def is_emergency(state: TargetState) -> bool:
@@ -93,7 +131,7 @@ def is_emergency(state: TargetState) -> bool:
 
 @dataclass(slots=True)
 class NoticeBook:
-    """What one route was told, and what it is to be told next. All times are those of a monotonic clock, in seconds."""
+    """What one route was told, and what it will be told next. All times are those of a monotonic clock, in seconds."""
 
     rules: NoticeRules
     _told: dict[Condition, float] = field(default_factory=dict)  # when it was told last
@@ -127,7 +165,7 @@ class NoticeBook:
                 self._ended.pop(one, None)
 
     def next_notice(self, now: float) -> Notice | None:
-        """Returns the message that is to be sent now, if there is one; then `sent` or `failed` is called."""
+        """Returns the message that is due now, if there is one; then `sent` or `failed` is called."""
         lasting = self._due_again(now)
         waiting = min((*self._began.values(), *self._ended.values()), default=None)
         ripe = waiting is not None and now - waiting >= self.rules.collect.total_seconds()
@@ -166,14 +204,12 @@ def _counted(subjects: int) -> str:
     return f"{subjects} target or account" if subjects == 1 else f"{subjects} targets and accounts"
 
 
-def _lines(prefix: str, found: Iterable[Condition], detail: Callable[[Condition], str]) -> Iterator[str]:
+def _news(told: Told, found: Iterable[Condition], detail: Callable[[Condition], str]) -> Iterator[TopicNews]:
     order = list(TOPICS)
     ranked = sorted(found, key=lambda one: (order.index(one.topic), one.subject))
     for topic, group in groupby(ranked, key=lambda one: one.topic):
         of_topic = list(group)
-        yield f"{prefix}{TOPICS[topic]} ({topic}):"
-        for one in of_topic[:_SHOWN]:
-            more = visible(detail(one))  # what others wrote adds no line of its own
-            yield f"  {one.subject}: {more}" if more else f"  {one.subject}"
-        if len(of_topic) > _SHOWN:
-            yield f"  and {len(of_topic) - _SHOWN} more"
+        # What others wrote adds no line of its own.
+        known = ((one.subject, visible(detail(one))) for one in of_topic[:_SHOWN])
+        named = tuple(f"{subject}: {more}" if more else subject for subject, more in known)
+        yield TopicNews(topic, told, named, len(of_topic) - len(named))

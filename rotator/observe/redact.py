@@ -8,13 +8,12 @@ import base64
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from rotator.core.model import Credential, TargetState
+from rotator.core.model import TargetState
 from rotator.core.secret import Secret
 
 MASK = "***"
@@ -51,7 +50,7 @@ class Redactor:
 
     def learn(self, state: TargetState) -> None:
         """Adds every password of a state document."""
-        self.add(*(credential.password for credential in _credentials(state)))
+        self.add(*_passwords(state))
 
     def clean(self, text: str) -> str:
         """Replaces every known value in `text`, then truncates the text."""
@@ -61,6 +60,10 @@ class Redactor:
             text = text.replace(form, MASK)
         text = _SCHEME.sub(rf"\1 {MASK}", text)
         return text if whole <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... (cut: {whole} characters)"
+
+    def leaves(self, text: str) -> bool:
+        """True if `clean` returns `text` as it is."""
+        return len(text) <= LONGEST_TEXT and not self._forms_in(text) and not _SCHEME.search(text)
 
     def finds_in(self, text: str) -> bool:
         """True if a known value is in `text`, in any form."""
@@ -142,14 +145,16 @@ def _forms(value: str) -> frozenset[str]:
     return frozenset(form for form in forms if len(form) >= SHORTEST)
 
 
-def _credentials(state: TargetState) -> list[Credential]:
-    """Returns every credential of a state document."""
+def _passwords(state: TargetState) -> Iterator[Secret | None]:
+    """Yields every password of a state document."""
     attempt = state.attempt
     open_ones = (attempt.staged, attempt.predecessor) if attempt is not None else ()
-    ledger = ((entry.credential, replace(entry.credential, password=entry.devices_password)) for entry in state.ledger)
-    ended = (ended.credential for ended in state.ended)
-    some = (state.published, state.standby, *open_ones, *(one for both in ledger for one in both), *ended)
-    return [credential for credential in some if credential is not None]
+    replaced = [entry.credential for entry in state.ledger] + [ended.credential for ended in state.ended]
+    for credential in (state.published, state.standby, *open_ones, *replaced):
+        if credential is not None:
+            yield credential.password
+    for entry in state.ledger:
+        yield entry.devices_password
 
 
 def _text(value: object) -> str:

@@ -83,7 +83,7 @@ BY_URGENCY = tuple(topic for topic in TOPICS if topic in _OF_NEEDS)
 
 
 def remedies(words: Collection[str], target: Target) -> Iterator[Remedy]:
-    """Yields what is to be done about a target of which `words` are true; the most urgent first."""
+    """Yields what to do about a target of which `words` are true; the most urgent first."""
     for need in BY_URGENCY:
         if need in words:
             advice, commands = _OF_NEEDS[need]

@@ -12,8 +12,11 @@ from typing import Any, TypeAlias
 
 from rotator.core.account_key import AccountKey
 from rotator.core.age_limit import AgeLimit
+from rotator.core.clocks import Clocks
+from rotator.core.freezes import freezes
 from rotator.core.model import Target, TargetState
 from rotator.core.password_age import AcceptedPassword, accepted_passwords, uses_unrotated
+from rotator.core.pauses import Pauses
 from rotator.observe.target_figures import overdue
 
 ReportRow: TypeAlias = Mapping[str, Any]
@@ -124,6 +127,9 @@ _PASSWORDS = (
     Column("proof", "Proof", detail=True),
     Column("verified_at", "Last verified", Kind.MOMENT, detail=True),
     Column("retirements_overdue", "Retirements overdue", Kind.NUMBER, detail=True),
+    Column("exception", "Exception", detail=True),
+    Column("exception_until", "Exception until", Kind.MOMENT, detail=True),
+    Column("exception_reason", "Exception: who, until when, why"),
 )
 
 
@@ -147,15 +153,26 @@ def _key_row(name: str, key: AccountKey, kind: str, now: datetime) -> ReportRow:
     }
 
 
-def present_table(found: Iterable[tuple[Target, TargetState]], kinds: Mapping[str, str], now: datetime) -> ReportTable:
-    """Returns a row for each password that is accepted now, and one for each target without any."""
-    rows = [row for target, state in found for row in _rows(target, state, kinds, now)]
+def present_table(
+    found: Iterable[tuple[Target, TargetState]], kinds: Mapping[str, str], pauses: Pauses, clocks: Clocks
+) -> ReportTable:
+    """Returns a row for each password that is accepted now, and one for each target without any.
+
+    Args:
+        kinds: of the accounts, by their names in the configuration.
+        pauses: every one; with the blackouts of the policies they are the exceptions.
+    """
+    rows = [row for target, state in found for row in _rows(target, state, kinds, pauses, clocks)]
     return ReportTable("passwords", "Accepted passwords", _PASSWORDS, rows, "no target was chosen")
 
 
-def _rows(target: Target, state: TargetState, kinds: Mapping[str, str], now: datetime) -> Iterator[ReportRow]:
+def _rows(
+    target: Target, state: TargetState, kinds: Mapping[str, str], pauses: Pauses, clocks: Clocks
+) -> Iterator[ReportRow]:
+    now = clocks.local
     late = sum(overdue(entry, target.policy.usage, now) for entry in state.ledger)
     nothing = {column.key: None for column in _PASSWORDS} | {"target": target.name, "retirements_overdue": late}
+    nothing |= _exception(target, pauses, clocks)
     accepted = list(accepted_passwords(target, state))
     if not accepted:
         account = {"account": target.account, "kind": kinds.get(target.account)}
@@ -164,6 +181,23 @@ def _rows(target: Target, state: TargetState, kinds: Mapping[str, str], now: dat
         yield nothing | account | (said if unseen else {"verdict": Verdict.NOTHING.value})
     for each in accepted:
         yield nothing | _row(target, state, each, kinds, now)
+
+
+def _exception(target: Target, pauses: Pauses, clocks: Clocks) -> dict[str, str | None]:
+    """Returns what holds the changes of a target now: its pauses, and the blackouts of its policy."""
+    held = freezes(target, pauses, clocks).in_force
+    if not held:
+        return {}
+    return {
+        "exception": ", ".join(dict.fromkeys(freeze.reason.value for freeze in held)),
+        "exception_until": moment_text(held[0].until),
+        "exception_reason": "; ".join(freeze.words for freeze in held),
+    }
+
+
+def exceptions(table: ReportTable) -> int:
+    """Returns how many targets a pause or a blackout holds now."""
+    return len({row["target"] for row in table.rows if row["exception"] is not None})
 
 
 def _row(

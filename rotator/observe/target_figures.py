@@ -97,7 +97,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
     "rotator_target_consecutive_failures": lambda seen, _: float(seen.state.failures),
     "rotator_last_look_timestamp_seconds": lambda seen, _: _stamp(seen.at),
     "rotator_attempt_open_timestamp_seconds": lambda seen, _: (
-        _stamp(seen.state.attempt.started_at) if seen.state.attempt is not None else None
+        _stamp(attempt.started_at) if (attempt := seen.state.attempt) is not None and not attempt.before else None
     ),
     "rotator_target_devices_out": lambda seen, _: float(
         seen.state.attempt is not None and may_cut_off(seen.state.attempt)

@@ -59,6 +59,7 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     policy_checks.overlap_outlasts_propagation,
     policy_checks.overlap_ends_before_next_rotation,
     policy_checks.windows_open_often_enough,
+    policy_checks.windows_close,
     policy_checks.fleets_begin_in_time,
     policy_checks.blackouts_let_passwords_be_rotated,
     policy_checks.backoff_grows,

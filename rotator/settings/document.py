@@ -26,6 +26,11 @@ _SYNTAX = (
         "a ':' is not allowed here",
         "check the indentation, or put the value in quotes",
     ),
+    (
+        "did not find expected alphabetic or numeric",
+        "a value that begins with '*' or '&' means something else in YAML",
+        "put the value in quotes",
+    ),
     ("found undefined tag", "'!' begins a tag, and tags are not allowed", "put the value in quotes"),
     (
         "did not find expected key",

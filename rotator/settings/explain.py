@@ -130,7 +130,11 @@ def _example(steps: Loc, root: type[BaseModel]) -> str:
     """Returns the remedy for a missing key: an example of it."""
     section = _annotation(steps[:-1], root)
     field = _fields(section)[str(steps[-1])]
-    return f"add it, such as '{steps[-1]}: {field.examples[0]}'" if field.examples else f"add '{steps[-1]}:'"
+    if not field.examples:
+        return f"add '{steps[-1]}:'"
+    example = field.examples[0]
+    shown = f'"{example}"' if isinstance(example, str) and example.isdigit() else example  # else YAML has a number
+    return f"add it, such as '{steps[-1]}: {shown}'"
 
 
 def _fields(section: Any) -> Mapping[str, FieldInfo]:

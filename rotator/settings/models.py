@@ -17,7 +17,7 @@ from rotator.engine import Limits
 from rotator.fields.references import InVault
 from rotator.fields.section import Count, Section
 from rotator.fields.text import Name, TargetPattern
-from rotator.fields.times import Duration, LeaseLength
+from rotator.fields.times import Duration, LeaseLength, ReconcileInterval
 from rotator.providers.registry import AnyAccountOptions
 from rotator.settings.audit import AuditSettings
 from rotator.settings.hooks import AnyHookSettings, http_hooks
@@ -67,6 +67,10 @@ class DaemonSettings(Section):
     """How long the sweep takes for all targets; default 30s. It finds what nobody announced, such as a document that
     somebody changed by hand, and takes at least half a second for each target: 10,000 of them are looked at in 83
     minutes. What is due, and requests, wait for no sweep."""
+    reconcile: ReconcileInterval = timedelta(days=1)
+    """How often the whole listing of each account is compared with the documents, for metrics and alerts; default 1d,
+    at least 1h, or `off`: only by `rotator reconcile`. One of all daemons does it, at the account's pace, from ten
+    minutes after its start; whoever compared an account last counts."""
     claim: LeaseLength = _LIMITS.claim
     """How long a claim reserves a target for a process that no longer renews it; default 12s, at least 5s. Configure
     the same length for all processes."""
@@ -164,8 +168,9 @@ class Settings(ListSettings):
         """The limit of the whole configuration as the core defines it."""
         return self.limits.core() if self.limits is not None else None
 
+    @cached_property
     def core_policies(self) -> Mapping[str, Policy]:
-        """Returns the policies as the core defines them, by name, always including `default`."""
+        """The policies as the core defines them, by name, always including `default`."""
         return {name: policy.core(name) for name, policy in self._policies.items()}
 
     @cached_property
@@ -193,7 +198,7 @@ class Settings(ListSettings):
     @cached_property
     def _policy_at(self) -> Callable[[str, str], Policy]:
         """Returns a policy as it holds at an account. A hundred thousand targets share a few of them."""
-        policies = self.core_policies()
+        policies = self.core_policies
 
         @cache
         def policy_at(name: str, account: str) -> Policy:

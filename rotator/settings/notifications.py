@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rotator.core.model import Target
 from rotator.fields.labels import Labels
+from rotator.fields.network import HostName
 from rotator.fields.references import LocalSecret
 from rotator.fields.section import Count, Section
 from rotator.fields.suggestions import suggest
@@ -27,11 +28,18 @@ Topic = Annotated[str, TextField(_topic, {"enum": [*map(str, TOPICS)]}, "write a
 
 
 class NotificationRoute(Section):
-    """Who is told, by a service that Apprise knows: Slack, Teams, PagerDuty, mail, a webhook and a hundred others."""
+    """Who is told: by a service that Apprise knows (Slack, Teams, PagerDuty, mail, a webhook and a hundred others), or
+    by Events of the Kubernetes cluster in which rotator runs. Give `url` or `to`."""
 
-    url: LocalSecret = Field(examples=["{env: ROTATOR_SLACK_URL}"])
+    url: LocalSecret | None = Field(default=None, examples=["{env: ROTATOR_SLACK_URL}"])
     """A reference to the URL by which Apprise names a service, such as `slack://…`, `pagerduty://…`, `mailtos://…` or
     `jsons://…`: https://github.com/caronc/apprise/wiki. It has the service's token in it, so it is a secret."""
+    to: Literal["kubernetes-events"] | None = None
+    """Instead of `url`, `kubernetes-events`: Events on rotator's own pod, one for each word of `about`. The pod must be
+    allowed to write them (in the chart: `kubernetesEvents`)."""
+    allow_plain_http: tuple[HostName, ...] = ()
+    """Hosts that may be reached without TLS, by whatever protocol; default none. Whoever is on the path then reads the
+    messages and the service's token. Loopback is always allowed."""
     about: tuple[Topic, ...] = Field(
         default=tuple(map(str, TOPICS)), min_length=1, examples=[["devices_out", "refused"]]
     )
@@ -49,6 +57,14 @@ class NotificationRoute(Section):
     """How often what still needs attention is told again; default 1d."""
     at_most: Count = Field(default=20, ge=1, le=1000)
     """The most messages in an hour, of each process; default 20. What comes beyond them is told together, later."""
+
+    @model_validator(mode="after")
+    def _has_one_service(self) -> "NotificationRoute":
+        if (self.url is None) == (self.to is None):
+            raise invalid("needs either url or to", "give url for a service, or to: kubernetes-events")
+        if self.to is not None and self.allow_plain_http:
+            raise invalid("allow_plain_http belongs to url", "remove it: the Kubernetes API has TLS")
+        return self
 
     def tells(self, condition: Condition, target: Target | None) -> bool:
         """True if this route is told of a condition; `target` is the one that it concerns, if that is known."""

@@ -101,6 +101,15 @@ def windows_open_often_enough(checked: CheckedSettings) -> Iterator[Finding]:
             yield Finding(linked.policy_key("window"), what, remedy, fatal=False)
 
 
+def windows_close(checked: CheckedSettings) -> Iterator[Finding]:
+    """A window that is always open is none, though somebody meant one."""
+    for linked in checked.kinds:
+        window = linked.policy.window
+        if window is not None and window.duration >= max(gaps(Cron(window.cron, window.timezone))):
+            what = f"never closes: it opens again before {duration_text(window.duration)} have passed"
+            yield Finding(linked.policy_key("window"), what, "make its duration shorter, or leave it out", fatal=False)
+
+
 def fleets_begin_in_time(checked: CheckedSettings) -> Iterator[Finding]:
     """A budget that is too small for the fleet lets passwords become older than `every` allows."""
     sizes = Counter((linked.target.provider, linked.target.policy) for linked in checked.linked)

@@ -18,7 +18,8 @@ from rotator.vault.client import VaultClient
 from rotator.vault.kv import KeyValue, KvDocument, OlderVersion
 
 _KEY, _INDEX = "key", "index"
-_FULL = 32_768  # characters in a segment: each flush writes the whole segment again
+_FULL = 32_768  # characters after which a segment gets no more: each flush writes the whole segment again
+_MOST_AT_ONCE = 262_144  # characters in one write: each segment has three more requests
 _VERSIONS = 1
 _MOST_CONFLICTS = 20  # in a row, at a day's index: each one means that another process has written
 _LONGEST_PAUSE = 0.5  # seconds after one
@@ -105,7 +106,7 @@ class VaultAuditStore:
     def _write(self, opened: _Open, lines: Sequence[Line]) -> Sequence[Line]:
         """Writes as many lines as the segment takes, and returns the others."""
         size, count = sum(len(line) for line in opened.segment.lines), 0
-        while count < len(lines) and (not count or size < _FULL):
+        while count < len(lines) and (not count or size < _MOST_AT_ONCE):
             size, count = size + len(lines[count].text), count + 1
         texts = (*opened.segment.lines, *(line.text for line in lines[:count]))
         fresh = audit_chain.segment(self._known(), opened.segment.name, opened.segment.version + 1, texts)

@@ -212,8 +212,8 @@ def _failure(connection: Connection, error: Exception) -> StoreError:
 
 def _pool(connection: Connection, clock: Clock) -> HTTPConnectionPool:
     answer = _response_class(connection.timeout, clock)
-    plain = type("Plain", (HTTPConnection,), {"response_class": answer})
-    tls = type("Tls", (HTTPSConnection,), {"response_class": answer})
+    plain = type("Plain", (_InOnePiece, HTTPConnection), {"response_class": answer})
+    tls = type("Tls", (_InOnePiece, HTTPSConnection), {"response_class": answer})
     proxy = connection.tunnel
     options: dict[str, Any] = {"maxsize": _CONNECTIONS, "ssl_context": _tls_context(connection)}
     manager = (
@@ -246,6 +246,26 @@ def _tls_context(connection: Connection) -> ssl.SSLContext | None:
             what = f"the client certificate {certificate} and its key {key} cannot be used: expected both in PEM form"
             raise StoreError(f"{what}, the key without a password") from None
     return context
+
+
+class _InOnePiece:
+    """A connection that sends the head and the body of a request together: after each write a thread queues anew."""
+
+    _pieces: list[bytes] | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self._pieces = []
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            pieces, self._pieces = self._pieces, None
+        super().send(b"".join(pieces))  # type: ignore[misc]
+
+    def send(self, data: bytes) -> None:
+        if self._pieces is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._pieces.append(data)
 
 
 class _BoundedReader(io.RawIOBase):

@@ -16,7 +16,7 @@ _WORKERS = 4
 def measure_replicas(folder: Path, rotations: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Returns a row for each number of daemons. Each has four workers: two cores suffice for three, and OpenBao."""
     with bench_world(folder, rotations) as world:
-        targets = [target_of("in-place", number, number) for number in range(rotations)]
+        targets = [target_of("in-place", number, f"t{number}") for number in range(rotations)]
         say(f"{rotations} first rotations")
         world.run(rotate_all(world, world.configure("first", targets, workers=32)), 0.0)
         rows: list[dict[str, Any]] = []

@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def write_tables(pytestconfig: pytest.Config) -> bool:
-    """True where the tables in docs/ are to be written."""
+    """True if the tables in docs/ will be written."""
     return bool(pytestconfig.getoption("write_tables", default=False))
 
 

@@ -226,14 +226,14 @@ def test_stopping_lets_a_request_in_progress_end_and_frees_the_port() -> None:
 
     def slow(_: StatusQuery) -> dict[str, Any]:
         asked.set()
-        assert go_on.wait(10)
+        assert go_on.wait(25)
         return {"slow": True}
 
     endpoint = RunningEndpoint(slow)
     answers: list[tuple[int, bytes]] = []
     client = threading.Thread(target=lambda: answers.append(endpoint.ask("/status")[::2]))
     client.start()
-    assert asked.wait(10)
+    assert asked.wait(25)
     stopping = threading.Thread(target=endpoint.server.stop)
     stopping.start()
     go_on.set()
@@ -258,10 +258,10 @@ def test_stopping_ends_in_time_though_a_page_hangs() -> None:
     endpoint = RunningEndpoint(hanging)
     with closing(socket.create_connection((endpoint.host, endpoint.server.port), timeout=5)) as client:
         client.sendall(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert asked.wait(10)
+        assert asked.wait(25)
         began = time.monotonic()
         endpoint.server.stop(timeout=0.3)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # the page hangs for thirty
     release.set()
     eventually(lambda: not threads_of_the_endpoint(), "the threads have ended")
 

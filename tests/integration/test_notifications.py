@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from command_runner import RunCommand, command_runner
@@ -16,6 +17,7 @@ from receiver_servers import http_receiver
 from rotator.core.secret import Secret
 from rotator.daemon.notification_sender import AppriseSender
 from rotator.observe.logs import configure
+from rotator.observe.notices import Notification
 from rotator.observe.redact import Redactor
 from rotator.testing import FakeClock
 from rotator_simulator.faults import fault_named
@@ -41,8 +43,8 @@ def url_of(receiver) -> str:
 def test_a_message_arrives_as_it_was_written():
     with http_receiver() as receiver:
         send = AppriseSender(Secret(url_of(receiver)))
-        assert send("a title", "phone: <b>\n  lobby\\n *x*", urgent=True) == ""
-        assert send("another", "text", urgent=False) == ""
+        assert send(Notification("a title", "phone: <b>\n  lobby\\n *x*", urgent=True)) == ""
+        assert send(Notification("another", "text")) == ""
     first, second = map(json.loads, receiver.lines)
     assert (first["title"], first["message"], first["type"]) == ("a title", "phone: <b>\n  lobby\\n *x*", "failure")
     assert second["type"] == "warning"
@@ -53,8 +55,8 @@ def test_why_it_was_not_taken_is_said_without_the_token(status, said, capfd):
     log = io.StringIO()
     configure("debug", "json", Redactor(), FakeClock(), log)
     with http_receiver(answers=[status] * 9) as receiver:
-        assert AppriseSender(Secret(url_of(receiver)))("title", "text", urgent=False) == said
-    assert AppriseSender(Secret(url_of(receiver)))("title", "text", urgent=False) == "the service did not take it"
+        assert AppriseSender(Secret(url_of(receiver)))(Notification("title", "text")) == said
+    assert AppriseSender(Secret(url_of(receiver)))(Notification("title", "text")) == "the service did not take it"
     shown = capfd.readouterr()
     assert TOKEN not in log.getvalue() + shown.out + shown.err
 
@@ -88,13 +90,13 @@ def test_a_service_that_never_answers_holds_up_neither_the_others_nor_the_end_of
     with odd_service(b"HTTP/1.1 200 OK\r\nX: ", ends=False) as port, http_receiver() as receiver:
         hangs = AppriseSender(Secret(f"json://127.0.0.1:{port}/"), within=0.2)
         works = AppriseSender(Secret(url_of(receiver)))
-        assert hangs("title", "text", urgent=False) == "the service did not answer within 0.2 s"
+        assert hangs(Notification("title", "text")) == "the service did not answer within 0.2 s"
         started = set(threading.enumerate()) - before
         for _ in range(50):  # more than any pool of threads has
             assert (
-                hangs("title", "text", urgent=False) == "the service still has the message before, and does not answer"
+                hangs(Notification("title", "text")) == "the service still has the message before, and does not answer"
             )
-        assert works("title", "text", urgent=False) == ""
+        assert works(Notification("title", "text")) == ""
         ours = [each for each in started if each.name == "notification"]
         assert len(ours) == 1
         assert [each for each in set(threading.enumerate()) - before if not each.daemon] == []
@@ -104,7 +106,7 @@ def test_a_service_that_never_answers_holds_up_neither_the_others_nor_the_end_of
 
 def test_no_redirect_is_followed():
     with http_receiver(answers=[302]) as receiver:
-        assert AppriseSender(Secret(url_of(receiver)))("title", "text", urgent=False) == "the service answered 302"
+        assert AppriseSender(Secret(url_of(receiver)))(Notification("title", "text")) == "the service answered 302"
     assert len(receiver.requests) == 1
 
 
@@ -112,7 +114,7 @@ def test_an_answer_with_odd_headers_brings_no_token_into_the_log(capfd):
     log = io.StringIO()
     configure("debug", "json", Redactor(), FakeClock(), log)
     with odd_service(b"HTTP/1.1 200 OK\r\nA: b\r\nno header\r\nContent-Length: 0\r\n\r\n") as port:
-        AppriseSender(Secret(f"json://127.0.0.1:{port}/{TOKEN}"))("title", "text", urgent=False)
+        AppriseSender(Secret(f"json://127.0.0.1:{port}/{TOKEN}"))(Notification("title", "text"))
     shown = capfd.readouterr()
     assert TOKEN not in log.getvalue() + shown.out + shown.err
 
@@ -121,14 +123,14 @@ def test_an_answer_with_odd_headers_brings_no_token_into_the_log(capfd):
 def test_half_a_character_of_a_provider_does_not_keep_a_message_from_being_taken(form):
     with http_receiver() as receiver:
         url = url_of(receiver).replace("json:", f"{form}:")
-        assert AppriseSender(Secret(url))("title", "phone: \ud800 is odd", urgent=False) == ""
+        assert AppriseSender(Secret(url))(Notification("title", "phone: \ud800 is odd")) == ""
     assert b"is odd" in receiver.bodies[0].replace(b"+", b" ")
 
 
 def test_a_message_that_is_too_long_for_its_service_is_cut_and_not_refused_again_and_again():
     with http_receiver() as receiver:
         for more in ("", "?overflow=upstream"):
-            assert AppriseSender(Secret(url_of(receiver) + more))("title", "begin" + "x" * 99_999, urgent=False) == ""
+            assert AppriseSender(Secret(url_of(receiver) + more))(Notification("title", "begin" + "x" * 99_999)) == ""
     for line in receiver.lines:
         message = json.loads(line)["message"]
         assert message.startswith("begin")
@@ -145,6 +147,53 @@ def test_a_url_that_leaves_the_certificate_unverified_is_refused():
     with pytest.raises(ValueError, match="switches off") as refused:
         AppriseSender(Secret(f"jsons://pager.example.com/{TOKEN}?verify=no"))
     assert TOKEN not in str(refused.value)
+
+
+PLAIN_URLS = {
+    f"json://pager.example.com/{TOKEN}": "use jsons:// with TLS, or add the host to allow_plain_http",
+    f"form://rotator:{TOKEN}@pager.example.com/": "use forms:// with TLS, or add the host to allow_plain_http",
+    f"xml://pager.example.com/{TOKEN}": "use xmls:// with TLS, or add the host to allow_plain_http",
+    f"mailto://rotator:{TOKEN}@example.com": "use mailtos:// with TLS, or add the host to allow_plain_http",
+    f"mailtos://rotator:{TOKEN}@example.com?mode=insecure": "use mailtos:// with TLS, or add the host to",
+    f"ntfy://{TOKEN}@ntfy.example.com/topic": "use ntfys:// with TLS, or add the host to allow_plain_http",
+    f"mastodon://{TOKEN}@social.example.com": "use mastodons:// with TLS, or add the host to allow_plain_http",
+    "rsyslog://logs.example.com": "use a service that has TLS, or add the host to allow_plain_http",
+    f"kavenegar://{TOKEN.replace('-', '')}/15551234567": "use a service that has TLS",
+}
+
+
+@pytest.mark.parametrize(("url", "remedy"), PLAIN_URLS.items())
+def test_a_url_without_tls_is_refused(url, remedy):
+    with pytest.raises(ValueError, match="without TLS lets whoever is on the path read") as refused:
+        AppriseSender(Secret(url))
+    what, said = refused.value.args
+    assert what.startswith(url.partition(":")[0])
+    assert said.startswith(remedy)
+    assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", [url for url in PLAIN_URLS if not url.startswith("kavenegar")])
+def test_a_host_that_is_named_may_be_reached_without_tls(url):
+    hosts = ("pager.example.com", "example.com", "ntfy.example.com", "social.example.com", "logs.example.com")
+    AppriseSender(Secret(url), hosts)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://127.0.0.1:8080/hook",
+        "json://localhost/hook",
+        "jsons://pager.example.com/hook",
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops",
+        "mailto://rotator:word@gmail.com",  # Apprise knows that it has TLS
+        "mailto://rotator:word@example.com?mode=starttls",
+        "ntfy://topic",  # its public service
+        "pushme://token",  # has only one scheme, and TLS
+        "syslog://",  # of this machine
+    ],
+)
+def test_a_url_with_tls_or_of_this_machine_is_taken(url):
+    AppriseSender(Secret(url))
 
 
 @pytest.fixture
@@ -187,6 +236,21 @@ def test_the_check_of_the_configuration_knows_what_apprise_does_not_understand(r
     assert checked.code == 2
     assert "notifications.on-call.url: is no URL that Apprise understands" in checked.out
     assert TOKEN not in checked.out + checked.err
+
+
+def test_the_check_of_the_configuration_refuses_a_url_without_tls_unless_its_host_is_named(
+    run_command, config, monkeypatch
+):
+    monkeypatch.setenv("PAGER_URL", f"json://pager.example.com/{TOKEN}")
+    monkeypatch.setenv("CHAT_URL", "jsons://example.com")
+    refused = run_command("check-config", "-c", config)
+    assert refused.code == 2
+    assert "notifications.on-call.url: json without TLS lets whoever is on the path read" in refused.out
+    assert TOKEN not in refused.out + refused.err
+    file = Path(config)
+    named = "{url: {env: PAGER_URL}, allow_plain_http: [pager.example.com]}"
+    file.write_text(file.read_text().replace("{url: {env: PAGER_URL}}", named))
+    assert run_command("check-config", "-c", config).code == 0
 
 
 def test_a_daemon_tells_what_fails_and_that_it_has_ended(bao, tmp_path, monkeypatch):

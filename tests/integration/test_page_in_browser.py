@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,33 @@ from rotator.core.secret import Secret
 
 pytestmark = pytest.mark.ci
 TOKEN = "Sentinel-Of-The-Browser-0123456789"
-PATHS = ("/", "/targets", "/targets/phone-0001", "/targets/phone-0007", "/accounts")
-SIZES = [("light", 390), ("dark", 1440)]
+PATHS = ("/", "/targets", "/targets/phone-0001", "/targets/phone-0003", "/accounts")
+FEW, MANY = 5, 5000
+PAPER = {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 24, 27)"}
+LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (390, 1440)]
+NAMED = "link|button|searchbox|textbox|combobox|table|rowheader|columnheader|img|region|navigation|heading"
 
 
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEndpoint]:
-    folder: Path = tmp_path_factory.mktemp("fleet")
-    with shown_fleet(folder, 60) as fleet:
+@contextmanager
+def served(folder: Path, targets: int) -> Iterator[RunningEndpoint]:
+    with shown_fleet(folder, targets) as fleet:
         fleet.live()
         made = RunningEndpoint(people=fleet.web)
         made.token = Secret(TOKEN)
         yield made
         made.server.stop(timeout=0.1)
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEndpoint]:
+    with served(tmp_path_factory.mktemp("fleet"), MANY) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def small_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEndpoint]:
+    with served(tmp_path_factory.mktemp("few"), FEW) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +53,14 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def page(chromium, endpoint) -> Iterator[Any]:
+@contextmanager
+def opened(chromium: Any, endpoint: RunningEndpoint, **more: Any) -> Iterator[Any]:
     """A tab that notes what it asks for, and what it complains of."""
     context = chromium.new_context(
         base_url=f"http://127.0.0.1:{endpoint.server.port}",
         http_credentials={"username": "me", "password": TOKEN},
         reduced_motion="reduce",
-        viewport={"width": 1440, "height": 900},
+        **{"viewport": {"width": 1440, "height": 900}, **more},
     )
     page = context.new_page()
     page.requested, page.complaints = [], []
@@ -55,22 +70,43 @@ def page(chromium, endpoint) -> Iterator[Any]:
     context.close()
 
 
-@pytest.mark.parametrize(("scheme", "width"), SIZES)
-def test_nothing_hinders_people_and_nothing_leaves_the_host(page, endpoint, scheme, width):
+@pytest.fixture
+def page(chromium, endpoint) -> Iterator[Any]:
+    with opened(chromium, endpoint) as made:
+        yield made
+
+
+@pytest.mark.parametrize("targets", [FEW, MANY])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_nothing_hinders_people_and_nothing_leaves_the_host(request, chromium, targets, scheme, width):
     """axe-core knows the rules of WCAG: names, contrast, structure."""
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415
 
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    for path in PATHS:
-        page.goto(path)
-        found = Axe().run(page)
-        assert not found.response["violations"], f"{path}\n{found.generate_report()}"
-        widest = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert widest <= 0, f"{path} is {widest} pixels too wide for {width}"
-    assert {re.match("https?://[^/]*", url)[0] for url in page.requested} == {
-        f"http://127.0.0.1:{endpoint.server.port}"
-    }
+    served_at = request.getfixturevalue("endpoint" if targets == MANY else "small_endpoint")
+    with opened(chromium, served_at, viewport={"width": width, "height": 900}, color_scheme=scheme) as page:
+        for path in PATHS:
+            page.goto(path)
+            found = Axe().run(page)
+            assert not found.response["violations"], f"{path}\n{found.generate_report()}"
+            widest = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert widest <= 0, f"{path} is {widest} pixels too wide for {width}"
+            assert page.evaluate("getComputedStyle(document.body).backgroundColor") == PAPER[scheme]
+        assert {re.match("https?://[^/]*", url)[0] for url in page.requested} == {
+            f"http://127.0.0.1:{served_at.server.port}"
+        }
+
+
+@pytest.mark.parametrize("targets", [FEW, MANY])
+def test_whatever_assistive_technology_meets_has_a_name(request, chromium, targets):
+    """The accessibility tree, as Chromium makes it."""
+    served_at = request.getfixturevalue("endpoint" if targets == MANY else "small_endpoint")
+    with opened(chromium, served_at) as page:
+        for path in PATHS:
+            page.goto(path)
+            tree = page.locator("body").aria_snapshot()
+            met = re.findall(rf"^ *- '?({NAMED})\b(?: \"((?:[^\"\\]|\\.)+)\")?", tree, re.MULTILINE)
+            assert {role for role, _ in met} >= {"link", "navigation", "heading"}, path
+            assert [role for role, name in met if not name.strip()] == [], f"{path}\n{tree}"
 
 
 def test_the_policy_lets_the_style_through_and_stops_what_a_stranger_would_add(page):

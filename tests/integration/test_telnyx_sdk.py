@@ -1,11 +1,13 @@
 """Telnyx's own SDK drives the sandbox: that it behaves like Telnyx is not only our own word."""
 
+import importlib
 import inspect
 import json
 from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 import pytest
-import telnyx
 import yaml
 from openapi_contract import FOLDER
 from pydantic import BaseModel
@@ -13,11 +15,14 @@ from telnyx_fixtures import CONNECTION, HOUR, KEY, TelnyxSandbox
 
 from rotator.testing import FakeClock
 
-MODELS = {
-    telnyx.types.CredentialConnection: "CredentialConnection",
-    telnyx.types.TelephonyCredential: "TelephonyCredential",
-}
+CONNECTIONS, TELEPHONY = "CredentialConnection", "TelephonyCredential"  # the SDK's models, and schemas of the contract
 READINGS = [{}, {"moments": "naive"}, {"moments": "fraction", "order": "oldest"}]
+
+
+@pytest.fixture(scope="module")
+def telnyx() -> ModuleType:
+    """The SDK. To import it takes seconds, which those who only collect this test need not spend."""
+    return importlib.import_module("telnyx")
 
 
 @pytest.fixture(params=READINGS, ids=lambda readings: "".join(map(str, readings.values())) or "as it is")
@@ -28,7 +33,7 @@ def sandbox(request) -> Iterator[TelnyxSandbox]:
 
 
 @pytest.fixture
-def sdk(sandbox) -> Iterator[telnyx.Telnyx]:
+def sdk(sandbox, telnyx) -> Iterator[Any]:
     with telnyx.Telnyx(api_key=KEY.reveal(), base_url=f"{sandbox.sandbox.http_url}/v2", max_retries=0) as client:
         yield client
 
@@ -38,7 +43,7 @@ def assert_valid(model) -> BaseModel:
     return type(model).model_validate(json.loads(model.model_dump_json()), strict=True)
 
 
-def test_a_telephony_credential_lives(sdk, sandbox):
+def test_a_telephony_credential_lives(sdk, sandbox, telnyx):
     made = sdk.telephony_credentials.create(connection_id=CONNECTION, name="office", tag="t1").data
     assert_valid(made)
     assert made.sip_username.startswith("gencred")
@@ -89,7 +94,7 @@ def test_listings_are_paged_and_filtered(sdk, sandbox):
     assert named(resource_id="connection:other") == []
 
 
-def test_a_connection_lives(sdk, sandbox):
+def test_a_connection_lives(sdk, sandbox, telnyx):
     made = sdk.credential_connections.create(
         user_name="branchtrunk1", password="branch-password", connection_name="Branch"
     ).data
@@ -107,17 +112,17 @@ def test_a_connection_lives(sdk, sandbox):
         sdk.credential_connections.retrieve(made.id)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=MODELS.get)
-def test_the_contract_has_no_field_that_the_sdk_does_not_have(model):
+@pytest.mark.parametrize("model", [CONNECTIONS, TELEPHONY])
+def test_the_contract_has_no_field_that_the_sdk_does_not_have(model, telnyx):
     schemas = yaml.safe_load((FOLDER / "telnyx.yaml").read_text())["components"]["schemas"]
-    fields, ours = set(model.model_fields), set(schemas[MODELS[model]]["properties"])
+    fields, ours = set(getattr(telnyx.types, model).model_fields), set(schemas[model]["properties"])
     assert ours <= fields
-    assert model is telnyx.types.CredentialConnection or ours == fields
+    assert model == CONNECTIONS or ours == fields
 
 
-def test_a_connection_of_a_newer_account_is_masked_as_the_sdk_says():
-    said = {one: "********" in inspect.getsource(inspect.getmodule(one)) for one in MODELS}
-    assert said == {telnyx.types.CredentialConnection: True, telnyx.types.TelephonyCredential: False}
+def test_a_connection_of_a_newer_account_is_masked_as_the_sdk_says(telnyx):
+    models = [getattr(telnyx.types, name) for name in (CONNECTIONS, TELEPHONY)]
+    assert ["********" in inspect.getsource(inspect.getmodule(one)) for one in models] == [True, False]
     with TelnyxSandbox(clock=FakeClock(), lenient=True, passwords_masked="connections") as newer:
         url = f"{newer.sandbox.http_url}/v2"
         with telnyx.Telnyx(api_key=KEY.reveal(), base_url=url, max_retries=0) as client:
@@ -146,7 +151,7 @@ def test_a_connection_that_is_switched_off_takes_its_credentials_along(sdk, sand
     assert sandbox.account.accepts(made.sip_username, password)
 
 
-def test_who_is_registered_is_shown_of_both_kinds(sdk, sandbox):
+def test_who_is_registered_is_shown_of_both_kinds(sdk, sandbox, telnyx):
     made = sdk.telephony_credentials.create(connection_id=CONNECTION, name="office").data
     trunk = sdk.credential_connections.retrieve(CONNECTION).data.user_name
     for kind, username in (("telephony_credential", made.sip_username), ("sip_credential_connection", trunk)):
@@ -162,7 +167,7 @@ def test_who_is_registered_is_shown_of_both_kinds(sdk, sandbox):
         sdk.sip_registration_status.list(credential_type="telephony_credential", username="nobody")
 
 
-def test_errors_are_those_that_the_sdk_knows(sdk, sandbox):
+def test_errors_are_those_that_the_sdk_knows(sdk, sandbox, telnyx):
     with pytest.raises(telnyx.UnprocessableEntityError):
         sdk.telephony_credentials.create(connection_id="no-such-connection")
     with pytest.raises(telnyx.UnprocessableEntityError):
@@ -181,7 +186,7 @@ def test_errors_are_those_that_the_sdk_knows(sdk, sandbox):
         wrong.telephony_credentials.list()
 
 
-def test_a_repeated_create_makes_orphans_which_is_why_ours_is_never_repeated(sandbox):
+def test_a_repeated_create_makes_orphans_which_is_why_ours_is_never_repeated(sandbox, telnyx):
     sandbox.sandbox.faults.plan("error-after-commit", verb="create", times=2)
     with telnyx.Telnyx(api_key=KEY.reveal(), base_url=f"{sandbox.sandbox.http_url}/v2", max_retries=2) as eager:
         eager.telephony_credentials.create(connection_id=CONNECTION, name="one")

@@ -85,6 +85,13 @@ def test_what_somebody_gives_up_or_retires_is_neither_refused_nor_forgotten(hist
     assert run_fleet(1, 0.5, 8, events).broken is None
 
 
+def test_what_leaked_is_owed_no_overlap_at_a_path_that_its_target_leaves():
+    """The document there follows when the emergency is over, and the judge took that for a rotation."""
+    acts = [("path_moved", 20.0), ("configuration_reloaded", 20.1), ("compromised", 20.5)]
+    events = [FleetEvent(day * DAY, kind, "phone03", "a") for kind, day in acts]
+    assert run_fleet(1, 0.25, 8, events).broken is None
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_what_people_end_moments_before_it_is_published_could_not_be_known(known):
     """Seed 56: it was deleted 1.4 s before it was proved, and the registrar had not heard of it yet."""

@@ -47,6 +47,8 @@ ACCOUNTS: dict[str, tuple[str, Callable[..., ProviderAccount], tuple[Strategy, .
     "apinizer-b": ("apinizer", apinizer, tuple(Strategy)),
 }
 """By name: the type, how it is simulated, and the strategies that it has."""
+_TARGETS_OF_EIGHT = 400  # that share one of each of these: reading a listing takes time by what it has
+_ROUND = "-of-"  # between the name of an account and the number of its copy, in a large fleet
 _SHORT_PAGES = 7  # in place of pages of one, which cost a request for each credential of a fleet
 _READINGS = {
     kind: tuple(
@@ -217,11 +219,26 @@ class FleetAccount:
         self.provider.add(username, password)
 
 
+def account_names(targets: int) -> list[str]:
+    """Returns the names of the accounts of a fleet: one of each, and further ones for each further four hundred."""
+    rounds = range(1, -(-targets // _TARGETS_OF_EIGHT))
+    return [*ACCOUNTS, *(f"{name}{_ROUND}{number}" for number in rounds for name in ACCOUNTS)]
+
+
+def account_type(name: str) -> str:
+    """Returns the `type` of an account in a configuration."""
+    return _made_as(name)[0]
+
+
+def _made_as(name: str) -> tuple[str, Callable[..., ProviderAccount], tuple[Strategy, ...]]:
+    return ACCOUNTS[name.partition(_ROUND)[0]]
+
+
 def fleet_account(
     name: str, clock: FakeClock, rng: Random, observe: Callable[[CredentialChange], None]
 ) -> FleetAccount:
     """An account whose provider answers by readings that `rng` chooses."""
-    kind, make, strategies = ACCOUNTS[name]
+    kind, make, strategies = _made_as(name)
     known = _READINGS.get(kind, ())
     readings = dict(rng.sample(known, min(len(known), rng.choice((0, 1, 2)))))
     made = make(kind, name, clock, **readings)

@@ -137,13 +137,15 @@ def _configured(world: FleetWorld) -> list[str]:
 def _follow_forgetting(world: FleetWorld, watched: JudgedTarget, lost: list[str]) -> None:
     """What no state names any more at a lost account is nobody's, whether or not the command had an answer.
 
-    What is published stays, and so does what a document hands out that somebody rolled back: its devices are let in.
+    So is what was published of a removed target, wherever it is: a process that still has the target may look again.
+    What else is published stays, and so does what a document hands out that somebody rolled back: its devices get in.
     """
     state = world.judge.state(watched)
     watched.given_up = watched.name not in world.targets and is_empty(state)  # with what is published, as it was told
     for key in list(watched.keys):
         stored = world.accounts[key[0]].stored.get(key[1])
-        if key[0] in lost and (stored is None or not names_credential((state,), key, stored)):
+        reached = key[0] not in lost and not watched.given_up
+        if not reached and (stored is None or not names_credential((state,), key, stored)):
             del watched.keys[key]
             given_up = stored and (stored.username, stored.password)  # it stays accepted, as the operator was told
             watched.compromised = [one for one in watched.compromised if one[:2] != given_up]

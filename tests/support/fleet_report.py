@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from engine_harness import DAY
-from fleet_accounts import ACCOUNTS, CredentialChange, Trouble, registrar_in_process
-from fleet_events import apply_event, draw_events
+from fleet_accounts import ACCOUNTS, CredentialChange, Trouble, account_type, registrar_in_process
+from fleet_events import FleetEvent, apply_event, draw_events
 from fleet_world import FleetWorld
 from simulated_accounts import RequestFault
 
@@ -20,29 +20,21 @@ from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every, Window
 from rotator.observe.audit import AuditLog
 from rotator.observe.redact import Redactor
-from rotator.ports import AuditStore
 from rotator.testing import FakeRandomness, MemoryAudit
-from rotator.testing.clock import START
 from rotator.testing.records import Fact
+from rotator.vault.audit_store import VaultAuditStore
 
 LIMIT = AgeLimit(90 * DAY, 7 * DAY)
 NIGHT = Window("0 2 * * *", timedelta(hours=4), "Europe/Berlin")
-END = datetime(2026, 10, 5, tzinfo=UTC)
+BEGIN, END = datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 10, 5, tzinfo=UTC)
 OUTAGE, OUT = datetime(2026, 8, 10, tzinfo=UTC), "vobiz-a"
 EMERGENCY = datetime(2026, 8, 14, 16, 20, tzinfo=UTC)
 _FEW = 300  # records that wait for Vault
 # What happens to any fleet. People who change the documents or the accounts by hand are the matter of other tests.
-_HAPPENS = {
-    "process_crashes",
-    "process_restarts",
-    "vault_fails",
-    "vault_loses_an_answer",
-    "account_fails",
-    "account_fails_now_and_then",
-    "call_is_active",
-    "rotation_asked",
-    "compromised",
-}
+_HAPPENS_TO_TARGETS = {"rotation_asked", "compromised"}
+_HAPPENS_TO_ACCOUNTS = {"account_fails", "account_fails_now_and_then", "call_is_active"}  # a larger fleet has more
+_HAPPENS_TO_ALL = {"process_crashes", "process_restarts", "vault_fails", "vault_loses_an_answer"}
+_USUAL = 100  # targets of a fleet to which these happen as often as they usually do, however large it is
 
 
 def _policy(window: Window | None) -> Policy:
@@ -50,7 +42,7 @@ def _policy(window: Window | None) -> Policy:
     assert interval is not None
     rules = PasswordRules()
     name = "quarterly" if window is None else "at-night"
-    return Policy(name, Every(interval), window, DAY, 7 * DAY, rules, verify=45 * DAY, age_limit=LIMIT)
+    return Policy(name, Every(interval), window, DAY, 7 * DAY, rules, verify=60 * DAY, age_limit=LIMIT)
 
 
 @dataclass
@@ -119,10 +111,11 @@ class ChainedAudit(MemoryAudit):
 class ReportedFleet:
     """A fleet whose every effect is in a real audit."""
 
-    def __init__(self, targets: int, seed: int, store: AuditStore) -> None:
-        self.world = FleetWorld(seed, targets, processes=2, policies=(_policy(None), _policy(NIGHT)))
+    def __init__(self, targets: int, seed: int, store: VaultAuditStore) -> None:
+        self.world = FleetWorld(seed, targets, 2, (_policy(None), _policy(NIGHT)), BEGIN)
         self.truth = TrueLives()
         clock = self.world.clock
+        store._today = lambda: clock.now().date().isoformat()  # type: ignore[method-assign]  # not Vault's
         self.audit = AuditLog((), clock, FakeRandomness(seed), Redactor())
         self.audit.attach(store, {"process": "simulated", "role": "daemon"})
         self.world.audit = ChainedAudit(log=self.audit)
@@ -142,14 +135,14 @@ class ReportedFleet:
         Args:
             outage: how long an account does not answer, from the tenth of August.
         """
-        years = (END - START) / (365 * DAY)
-        drawn = [event for event in draw_events(seed, years, list(self.world.targets)) if event.kind in _HAPPENS]
+        years = (END - BEGIN) / (365 * DAY)
+        drawn = _draw(seed, years, list(self.world.targets), len(self.world.accounts))
         if outage is not None:
-            self.world.later(OUTAGE - START, lambda: self._break(outage))
+            self.world.later(OUTAGE - BEGIN, lambda: self._break(outage))
         with registrar_in_process(self.world.lag):
             asked = False
             for event in [*drawn, None]:
-                until = START + event.after if event is not None else END
+                until = BEGIN + event.after if event is not None else END
                 if not asked and until > EMERGENCY:
                     self._run_until(EMERGENCY)
                     self._ask()
@@ -166,8 +159,9 @@ class ReportedFleet:
 
     def _run_until(self, moment: datetime) -> None:
         while self.world.clock.now() < moment:
+            today = self.world.clock.now().date()
             self.world.run_until(min(moment, self.world.clock.now() + DAY / 24))
-            if self.audit.status.position.seq - self._flushed > _FEW:
+            if self.audit.status.position.seq - self._flushed > _FEW or self.world.clock.now().date() != today:
                 self._flush()
 
     def _flush(self) -> None:
@@ -195,7 +189,8 @@ class ReportedFleet:
         }
         own = {"vobiz": "auth_id", "telnyx": "", "apinizer": "project"}
         providers = {}
-        for name, (kind, _, _) in ACCOUNTS.items():
+        for name in self.world.accounts:
+            kind = account_type(name)
             family = kind.partition("-")[0]
             named = {own[family]: f"MA_{name}"} if own[family] else {}
             connection = {"connection_id": "1494404757140276705"} if kind == "telnyx" else {}
@@ -214,6 +209,23 @@ class ReportedFleet:
         night = {"cron": NIGHT.cron, "duration": "4h", "timezone": NIGHT.timezone}
         policies: dict[str, Any] = {"quarterly": {}, "at-night": {"window": night}}
         return {"providers": providers, "policies": policies, "limits": {"max_age": "90d"}, "targets": targets}
+
+
+def _draw(seed: int, years: float, targets: list[str], accounts: int) -> list[FleetEvent]:
+    """Returns what happens, in order: how often, goes by how many there are of what it happens to."""
+    few = min(len(targets), _USUAL)
+    numbers = (
+        (len(targets), _HAPPENS_TO_TARGETS),
+        (few * accounts // len(ACCOUNTS), _HAPPENS_TO_ACCOUNTS),
+        (few, _HAPPENS_TO_ALL),
+    )
+    drawn = [
+        event
+        for number, kinds in numbers
+        for event in draw_events(seed, years, targets[:number])
+        if event.kind in kinds
+    ]
+    return sorted(drawn, key=lambda event: (event.after, event.kind))
 
 
 def _credential(target: Target) -> dict[str, Any]:

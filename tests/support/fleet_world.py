@@ -14,7 +14,7 @@ from typing import TypeVar
 from zlib import crc32
 
 from engine_harness import DAY
-from fleet_accounts import ACCOUNTS, CredentialChange, FleetAccount, fleet_account
+from fleet_accounts import CredentialChange, FleetAccount, account_names, fleet_account
 from fleet_agenda import Agenda
 from fleet_judge import FleetJudge
 from fleet_processes import LIMITS, POLICIES, Countdown, FleetProcess, OffsetClock
@@ -30,6 +30,7 @@ from rotator.core.removal import RemovalImpossible
 from rotator.engine import Engine, FormerNames, Look, Outcome
 from rotator.ports import StoreError
 from rotator.testing import Crash, FakeClock, FakeRandomness, MemoryAudit
+from rotator.testing.clock import START
 from rotator_simulator.account import Propagation
 
 SWEEP = 60 * DAY  # every process looks at every target this often, whatever the last look said
@@ -59,12 +60,18 @@ class FleetWorld:
     """Accounts, Vault, targets, processes and the queue."""
 
     def __init__(
-        self, seed: int, targets: int = 100, processes: int | None = None, policies: Sequence[Policy] = POLICIES
+        self,
+        seed: int,
+        targets: int = 100,
+        processes: int | None = None,
+        policies: Sequence[Policy] = POLICIES,
+        begin: datetime = START,
     ) -> None:
         rng = Random(f"{seed} world")
         self.seed, self._policies = seed, policies
         self.lag = rng.choice((Propagation(), LAG))
         self.clock = FakeClock()
+        self.clock.advance(begin - START)
         self.judge = FleetJudge(self)
         self.store = FleetStore(self.clock, self.judge.after_publish)
         self.points = self.store.points = Countdown()
@@ -77,7 +84,7 @@ class FleetWorld:
         self._holders = count(1)
         self._applied: dict[str, str] = {}  # by target, the last attempt of which something was put into force
         self.agenda = Agenda()
-        self.accounts = {name: self._account(name, rng) for name in ACCOUNTS}
+        self.accounts = {name: self._account(name, rng) for name in account_names(targets)}
         self.identities = {  # the name of each account by how its provider knows it
             identity: key
             for key, one in self.accounts.items()
@@ -86,7 +93,7 @@ class FleetWorld:
         }
         self.had_another_key = False
         self.targets: dict[str, Target] = {}  # as the configuration file has them now
-        names = list(ACCOUNTS)
+        names = list(self.accounts)
         for number in range(targets):
             self._add_target(f"phone{number:02d}", names[number % len(names)], rng)
         self.removed: dict[str, Target] = {}  # from the configuration, and may come back

@@ -19,6 +19,7 @@ from rotator.providers.http.client import Http
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeRandomness, NullMeter
 from rotator_simulator.account import ListingOrder, SimulatedAccount
+from rotator_simulator.http_server import MatchedRoute
 from rotator_simulator.providers.vobiz.api import KIND, VobizApi
 
 TOKEN = Secret("fleet-token-Kx93mm")
@@ -44,6 +45,7 @@ class LargeAccount:
         api = VobizApi([self.account], clock)
         api.read_as(single_get=self.single_get, order=self.order)
         application = Flask("fleet", static_folder=None)
+        application.url_rule_class = MatchedRoute
         application.register_blueprint(api.blueprint())
         self.requests: Counter[str] = Counter()
         inner = httpx.WSGITransport(app=application)

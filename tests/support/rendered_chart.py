@@ -76,6 +76,14 @@ VALUE_SETS: dict[str, dict[str, Any]] = {
             "runbook": "https://wiki.example.com/rotator.md",
         },
         "grafanaDashboard": {"enabled": True},
+        "config": config() + "notifications: {cluster: {to: kubernetes-events}}\n",
+        "calendars": {"freezes.ics": "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"},
+        "kubernetesEvents": {"enabled": True},
+        "cronJobs": {
+            "report": {"enabled": True},
+            "reconcile": {"enabled": True, "arguments": ["--only", "orphaned"]},
+            "podAnnotations": {"example.com/job": "yes"},
+        },
         "kubernetesHooks": {"enabled": True, "deployments": ["kamailio"], "secrets": ["sip-trunk"]},
         "networkPolicy": {
             "ingress": [],
@@ -130,3 +138,9 @@ def kinds(manifests: list[Manifest]) -> set[str]:
 
 def pod_of(manifests: list[Manifest]) -> Manifest:
     return dict(of_kind(manifests, "Deployment")["spec"]["template"])
+
+
+def pods_of(manifests: list[Manifest]) -> list[Manifest]:
+    """The templates of the daemon's pods and of the jobs'."""
+    jobs = [each["spec"]["jobTemplate"]["spec"]["template"] for each in manifests if each["kind"] == "CronJob"]
+    return [pod_of(manifests), *jobs]

@@ -33,6 +33,7 @@ from rotator.providers.registry import KINDS
 from rotator.testing import CrashPoints, NullMeter
 from rotator_simulator.account import NotFound, Propagation, SimulatedAccount, SimulatedCredential
 from rotator_simulator.faults import FaultInjector
+from rotator_simulator.http_server import MatchedRoute
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 from rotator_simulator.providers.telnyx import api as telnyx_api
 from rotator_simulator.providers.telnyx import connections as telnyx_connections
@@ -361,6 +362,7 @@ def registrar() -> SimulatedRegistrar:
 
 def _application(api: Any) -> Flask:
     application = Flask("simulated", static_folder=None)
+    application.url_rule_class = MatchedRoute
     application.register_blueprint(api.blueprint())
     return application
 

@@ -80,6 +80,8 @@ states = st.builds(
     attempt=st.none() | attempts,
     ledger=st.lists(entries, max_size=3).map(tuple),
     usage=st.none() | usages,
+    policy=texts,
+    labels=st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
     last_rotation=st.none() | times,
     next_rotation=st.none() | times,
     failures=counts,

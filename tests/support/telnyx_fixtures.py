@@ -109,7 +109,7 @@ def staged(attempt: str | None = ATTEMPT) -> Credential:
 
 
 def trunk_credential(password: Secret | None = SECOND) -> Credential:
-    """The credential connection, as it is to be."""
+    """The credential connection, as it should be."""
     return Credential("prod", "officetrunk1", CONNECTION, password)
 
 

@@ -7,6 +7,9 @@ import sys
 import time
 from collections.abc import Mapping
 
+import psutil
+from polling import eventually
+
 LIMIT = 60.0
 
 
@@ -22,12 +25,17 @@ class TerminalTalk:
         self.said, self._heard = "", 0
 
     def answer(self, question: str, answer: str) -> None:
-        """Waits for a question after what was answered last, and types."""
+        """Waits for a question after what was answered last, and types when somebody listens.
+
+        A signal between the question and the reading of the answer would be noticed at the next key only: so Python is.
+        """
         end = time.monotonic() + LIMIT
         while question not in self.said[self._heard :]:
             assert time.monotonic() < end, self.said
             assert self._listen(), self.said
         self._heard = len(self.said)
+        child = psutil.Process(self._child)
+        eventually(lambda: child.status() == psutil.STATUS_SLEEPING, "the command waits for an answer")
         os.write(self._master, answer.encode())
 
     def end(self) -> int:

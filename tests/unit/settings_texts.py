@@ -1,5 +1,6 @@
 """What the tests of the settings share: a good configuration, and ways to load a text."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,10 @@ def changed(text: str, old: str, new: str) -> str:
 
 def mistakes(section: str) -> list[Any]:
     """One section of settings_mistakes.yaml, as parameters for a test."""
+    return [pytest.param(row, id=f"{section}{number}") for number, row in enumerate(_all_mistakes()[section])]
+
+
+@functools.cache
+def _all_mistakes() -> Any:
     text = Path(__file__).with_name("settings_mistakes.yaml").read_text(encoding="utf-8")
-    table = YAML(typ="safe", pure=True).load(text.replace("<types>", ", ".join(sorted(KINDS))))
-    return [pytest.param(row, id=f"{section}{number}") for number, row in enumerate(table[section])]
+    return YAML(typ="safe", pure=True).load(text.replace("<types>", ", ".join(sorted(KINDS))))

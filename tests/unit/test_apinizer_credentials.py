@@ -52,6 +52,7 @@ def test_find_reads_the_listing_and_names_it_by_its_username(generation):
     assert network.sent[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
+@pytest.mark.unmeasured
 def test_a_project_of_50000_credentials_is_read_although_its_listing_has_no_pages():
     clients = [entry(f"client{number}") for number in range(50_000)]
     whole = listing(*clients, {"username": "odd", "enabled": "perhaps"})

@@ -66,6 +66,7 @@ def test_what_is_not_there_is_answered_with_what_is_near(choice, said):
     assert str(caught.value) == said
 
 
+@pytest.mark.unmeasured
 def test_a_name_among_many_is_answered_with_five():
     """Not with all of them, and not after minutes."""
     many = [target(f"agent-{number:05d}") for number in range(20_000)]

@@ -53,6 +53,7 @@ def test_check_config_sums_up_what_is_right(run_command, tmp_path):
     assert "sentinel" not in json.dumps(document)
 
 
+@pytest.mark.unmeasured
 def test_check_config_sums_up_many_targets(run_command, tmp_path, monkeypatch):
     """Ten thousand lines help nobody; JSON has them all."""
     monkeypatch.setenv("TELNYX_API_KEY", "x")

@@ -15,7 +15,7 @@ from rotator.cli.options import Output
 from rotator.cli.rotate import HowToAct
 from rotator.core.bell import Bell, Ringing
 from rotator.core.facts import Facts
-from rotator.core.model import Purpose, Target, TargetState
+from rotator.core.model import Purpose, Request, Target, TargetState
 from rotator.core.processes import Role
 from rotator.ports import StoreDenied, StoreUnavailable
 from rotator.testing import FakeFault
@@ -113,6 +113,7 @@ def test_while_it_runs_it_is_a_living_command():
     assert set(seen) == {("command",)}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("announces", [True, False])
 def test_watching_many_costs_a_read_or_two_for_each_whether_it_is_announced_or_not(announces):
     world = World(400)
@@ -363,3 +364,19 @@ def test_a_table_of_many_shows_what_went_wrong_and_the_numbers(capsys):
     assert "150 targets: 149 rotated, 1 failed; 100 are shown, --output json has all" in printed.out
     assert len(lines) < 110
     assert printed.err.count("t0") < 10, "a line for each only where there are few"
+
+
+def test_an_undo_that_meets_a_waiting_emergency_is_refused_and_says_what_withdraws_it(capsys):
+    world = World(1, REPLACE)
+    target = world.targets[0]
+    engine = world.engine()
+    for _ in range(2):
+        engine.request(target, Request(Purpose.ROTATE, "ann", "because", world.clock.now()))
+        engine.look(target)
+    engine.request(target, Request(Purpose.ROTATE, "ann", "leaked", world.clock.now(), compromised=True))
+    assert CommandOnHarness(world).run([target], Purpose.UNDO) == Exit.FAILED
+    row = rows(capsys)["t0000"]
+    assert row["result"] == "failed"
+    assert row["message"].startswith("nothing can be undone: the emergency that ann has requested")
+    assert "rotator abandon t0000" in row["message"]
+    assert world.store.read_state("t0000").state.request.compromised

@@ -66,3 +66,13 @@ def test_a_name_stays_in_one_piece_and_nothing_is_cut_off(capsys, monkeypatch):
     assert all(word in shown for word in ("waits", "for", "the", "provider", "to", "answer", "again", "2027-02-13"))
     assert shown.count("n" * 24) == 2  # a longer one folds
     assert max(map(len, shown.splitlines())) <= 60
+
+
+def test_the_head_of_short_names_stays_in_one_piece_too(capsys, monkeypatch):
+    from rotator.cli.printing import print_table  # noqa: PLC0415 - binds standard output when it is called
+
+    monkeypatch.setenv("COLUMNS", "40")
+    made = table("Target", "Replaced")
+    made.add_row("lobby", "lobby01ohn6ltqp: accepted for 27 s, lobby01i85idvq7: disabled")
+    print_table(made)
+    assert capsys.readouterr().out.startswith("Target ")

@@ -36,7 +36,7 @@ class SchedulerBench:
         self.turns.append(turn)
         self.looks[turn.name] += 1
         if turn.name in self.blocked:
-            assert self.blocked[turn.name].wait(20)
+            assert self.blocked[turn.name].wait(60)
         pause = self.following.pop(turn.name, None)
         return Plan(self.clock.now() + pause) if pause is not None else None
 

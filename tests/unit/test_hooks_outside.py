@@ -22,6 +22,7 @@ from rotator.core.secret import Secret
 from rotator.daemon.hooks.command import CommandHook
 from rotator.daemon.hooks.http import HttpHook
 from rotator.daemon.hooks.kubernetes import AnnotationHook
+from rotator.daemon.kubernetes_api import KubernetesApi
 from rotator.providers.http.transport import trusted
 from rotator.settings.hooks import signing_key
 from rotator.testing import FakeClock
@@ -166,7 +167,7 @@ from rotator.daemon.hooks.command import CommandHook
 assert ctypes.CDLL(None).prctl(36, 1) == 0  # PR_SET_CHILD_SUBREAPER: orphans become its children
 hangs, ends = (CommandHook((path,), timedelta(seconds=0.5), takes_password=False) for path in sys.argv[1:])
 print(hangs.run({}, None))
-limit = time.monotonic() + 10
+limit = time.monotonic() + 60
 while left := pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text():
     assert time.monotonic() < limit, f"zombies: {left}"
     ends.run({}, None)
@@ -205,7 +206,7 @@ class Cluster:
 
     def run(self, kind: str, namespace: str | None = None) -> Any:
         environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(self.receiver.port)}
-        hook = AnnotationHook(kind, namespace, "kamailio", LIMIT, FakeClock(), environ, self.folder)
+        hook = AnnotationHook(kind, namespace, "kamailio", LIMIT, KubernetesApi(environ, FakeClock(), self.folder))
         return hook.run(FACTS, None)
 
 

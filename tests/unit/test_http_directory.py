@@ -189,7 +189,7 @@ def test_a_page_that_was_asked_for_before_the_question_does_not_answer_it():
     assert on_its_way.wait(10)
     listing.names.remove("n2")
     then.start()
-    eventually(lambda: len(listing.directory._waiters) == 2 or None, "the second one waits", 10)
+    eventually(lambda: len(listing.directory._waiters) == 2 or None, "the second one waits")
     go_on.set()
     first.join()
     then.join()
@@ -218,7 +218,7 @@ def test_a_page_on_its_way_does_not_answer_a_question_that_was_taken_up_since(pl
     asked_before = len(listing.asked)
     again = threading.Thread(target=lambda: answers.append(listing.find(wanted)), daemon=True)
     again.start()
-    eventually(lambda: len(listing.directory._waiters) == 2 or None, "it is asked again", 10)
+    eventually(lambda: len(listing.directory._waiters) == 2 or None, "it is asked again")
     go_on.set()
     again.join()
     other.join()
@@ -231,7 +231,7 @@ def test_one_reading_answers_everybody_who_waits():
     answers: list[Any] = []
 
     def read_when_all_wait(asked: PageRequest, page: Page[str]) -> None:
-        eventually(lambda: listing.asked or len(listing.directory._waiters) == 8 or None, "all wait", 10)
+        eventually(lambda: listing.asked or len(listing.directory._waiters) == 8 or None, "all wait")
         listing.read(asked, page, Call())
 
     def ask(number: int) -> None:

@@ -5,6 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[2]
 SOURCES = (ROOT / "rotator", ROOT / "simulator" / "rotator_simulator")
 TESTS = ROOT / "tests"

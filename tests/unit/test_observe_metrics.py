@@ -445,6 +445,7 @@ def test_every_metric_that_is_exposed_is_in_the_list_and_the_other_way_round() -
     source.fleet.update(target(), TargetState("phone"))
     source.config_loaded(ok=True)
     source.sweep_takes(timedelta(seconds=30))
+    source.reconciles_every(timedelta(days=1))
     source.clocks(Clocks(FakeClock().now(), FakeClock().now()))
     source.vault_token_expires(FakeClock().now())
     source.follow_audit(lambda: AuditStatus(Position("c", 0, "h"), OUTLETS))

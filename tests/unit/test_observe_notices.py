@@ -132,9 +132,9 @@ def test_the_text_has_the_most_urgent_first_and_only_some_of_many():
     many = [Condition("keeps_failing", f"phone-{number:02}") for number in range(12)]
     notice = Notice((*many, PHONE), (LOBBY,), (BEGUN,))
 
-    text = notice.body(lambda one: "401" if one.subject == "phone-03" else "").splitlines()
+    text = notice.message(lambda one: "401" if one.subject == "phone-03" else "").text.splitlines()
 
-    assert notice.title() == "rotator: 13 targets and accounts need attention"
+    assert notice.message(lambda _: "").title == "rotator: 13 targets and accounts need attention"
     assert text[:3] == [
         "the provider refuses the published password (refused):",
         "  phone",
@@ -159,7 +159,7 @@ def test_the_text_has_the_most_urgent_first_and_only_some_of_many():
     ],
 )
 def test_the_title_says_how_much(notice, title):
-    assert notice.title() == title
+    assert notice.message(lambda _: "").title == title
 
 
 def test_every_need_can_be_told_and_has_the_words_of_the_status():
@@ -169,5 +169,5 @@ def test_every_need_can_be_told_and_has_the_words_of_the_status():
 
 
 def test_what_others_wrote_adds_no_line_of_its_own():
-    text = Notice((PHONE,)).body(lambda _: "no\nblocked until somebody acts (blocked):\r\n  lobby\x1b[2J")
+    text = Notice((PHONE,)).message(lambda _: "no\nblocked until somebody acts (blocked):\r\n  lobby\x1b[2J").text
     assert text.splitlines()[1:] == [r"  phone: no\x0ablocked until somebody acts (blocked):\x0d\x0a  lobby\x1b[2J"]

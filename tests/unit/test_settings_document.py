@@ -68,6 +68,12 @@ def test_an_empty_file_holds_nothing():
         (f"a: !{SECRET} y", (1, 4), "tags beginning with '!' are not allowed", "put the value in quotes"),
         (f"a: @{SECRET}", (1, 4), "this character cannot begin a value", "put the value in quotes"),
         (f"a: %{SECRET}", (1, 4), "this character cannot begin a value", "put the value in quotes"),
+        (
+            "a: * 2 * * *",
+            (1, 5),
+            "a value that begins with '*' or '&' means something else in YAML",
+            "put the value in quotes",
+        ),
         (f"a: [1, {SECRET}", (1, 14), "a bracket is not closed", "close it with ']' or '}'"),
         (f"a: '{SECRET}", (1, 12), "a quote is not closed", "close it"),
         (f'a: "{SECRET}\\q"', (1, 12), "unknown escape after '\\'", "use single quotes"),

@@ -245,6 +245,7 @@ def test_problems_of_one_kind_are_counted(tmp_path):
     )
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("ending", ["csv", "yaml"])
 def test_what_loading_takes_grows_with_the_number_of_targets_and_not_with_its_square(tmp_path, ending):
     """Sixteen times the targets take far less than 256 times as long, duplicates and all."""

@@ -290,7 +290,7 @@ def test_a_minimal_configuration_has_sane_defaults(tmp_path):
     # Without a registrar the proof is a read-back, which is not worth repeating.
     unverified = replace(policy, verify=None)
     assert target == Target("phone", "prod", Strategy.REPLACE, ("phone01",), "sip/phone", unverified)
-    assert settings.core_policies() == {"default": policy}
+    assert settings.core_policies == {"default": policy}
     assert (settings.vault.mount, settings.vault.state_prefix) == ("secret", "rotator/state")
     assert (str(settings.daemon.http.listen), settings.daemon.workers) == ("127.0.0.1:9464", 8)
     assert settings.daemon.backoff.core().cap == timedelta(hours=1)

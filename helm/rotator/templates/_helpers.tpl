@@ -77,6 +77,18 @@ Refuses what cannot work in this pod. Everything else is checked by rotator itse
 {{- if lt (int .Values.terminationGracePeriodSeconds) (add $stop 10 | int) -}}
 {{- fail (printf "terminationGracePeriodSeconds: %d is too short: a stop may take %d seconds (daemon.stop_within of config) and 10 more; write %d or more" (int .Values.terminationGracePeriodSeconds) $stop (add $stop 10)) -}}
 {{- end -}}
+{{- $events := "" -}}
+{{- range $name, $route := $config.notifications | default dict -}}
+{{- if eq (toString $route.to) "kubernetes-events" -}}
+{{- $events = $name -}}
+{{- end -}}
+{{- end -}}
+{{- if and $events (not .Values.kubernetesEvents.enabled) -}}
+{{- fail (printf "config: notifications.%s writes Events, which these pods may not; set kubernetesEvents.enabled: true" $events) -}}
+{{- end -}}
+{{- if and .Values.kubernetesEvents.enabled (not $events) -}}
+{{- fail "kubernetesEvents: no route writes Events; add one to config, such as `notifications: {cluster: {to: kubernetes-events}}`, or set enabled: false" -}}
+{{- end -}}
 {{- $auth := $vault.auth | default dict -}}
 {{- $token := "" -}}
 {{- if eq (toString $auth.method) "kubernetes" -}}
@@ -126,4 +138,9 @@ authorization:
 {{/* The name of the ConfigMap of one file of targets. */}}
 {{- define "rotator.targetFile" -}}
 {{- printf "%s-targets-%s" (include "rotator.fullname" .root | trunc 40 | trimSuffix "-") (sha256sum .name | trunc 10) }}
+{{- end }}
+
+{{/* What begins the name of a job, short enough for Kubernetes: a CronJob's has at most 52 characters. */}}
+{{- define "rotator.jobName" -}}
+{{- printf "%s-%s" (include "rotator.fullname" .root | trunc 42 | trimSuffix "-") .name }}
 {{- end }}

@@ -1,29 +1,19 @@
-"""A hook that annotates an object of the cluster in which rotator runs: a rollout, or a sign for whoever watches.
+"""A hook that annotates an object of the cluster in which rotator runs: a rollout, or a sign for whoever watches."""
 
-One request to the API needs no client library: address, authorities and token are where the kubelet puts them.
-"""
-
-import json
-import ssl
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 from rotator.core.answers import Answer, Done, Refusal, Refused, Unknown
 from rotator.core.secret import Secret
-from rotator.daemon.receiver import NotNow, ReceiverClient
-from rotator.fields.network import bracketed
-from rotator.ports import Clock
+from rotator.daemon.kubernetes_api import KubernetesApi, NoServiceAccount
+from rotator.daemon.receiver import NotNow
 
-# Where the chart puts what is needed; the usual folder may have the token for Vault, which the API refuses.
-ACCOUNT = Path("/var/run/secrets/rotator/kubernetes")
 ANNOTATION = "rotator/event"
 _PLACES = {
     "Deployment": "apis/apps/v1/namespaces/{}/deployments/{}",
     "StatefulSet": "apis/apps/v1/namespaces/{}/statefulsets/{}",
     "Secret": "api/v1/namespaces/{}/secrets/{}",
 }
-_TRIES = 3
 
 
 class AnnotationHook:
@@ -34,56 +24,28 @@ class AnnotationHook:
 
     takes_password = False
 
-    def __init__(
-        self,
-        kind: str,
-        namespace: str | None,
-        name: str,
-        time_limit: timedelta,
-        clock: Clock,
-        environ: Mapping[str, str],
-        account: Path = ACCOUNT,
-    ) -> None:
-        """Takes the object; without a namespace, that of the pod. `account` is the folder of its service account."""
+    def __init__(self, kind: str, namespace: str | None, name: str, time_limit: timedelta, api: KubernetesApi) -> None:
+        """Takes the object; without a namespace, that of the pod."""
         self._kind, self._namespace, self._name = kind, namespace, name
-        self._seconds, self._clock, self._account = time_limit.total_seconds(), clock, account
-        self._host, self._port = (environ.get(f"KUBERNETES_SERVICE_{part}", "") for part in ("HOST", "PORT"))
+        self._seconds, self._api = time_limit.total_seconds(), api
 
     def run(self, facts: Mapping[str, object], password: Secret | None) -> Answer[None]:  # noqa: ARG002 - as of each kind
-        """Patches the object. Token and authorities are read each time: the kubelet replaces them."""
+        """Patches the object."""
+        namespace = self._namespace or ""
         try:
-            token, trust, namespace = self._login()
-        except (OSError, ValueError):
-            what = f"no service account of Kubernetes is in {self._account}"
-            return Refused(Refusal.OTHER, f"{what}: mount its token (in the chart: kubernetesHooks)")
-        path = _PLACES[self._kind].format(namespace, self._name)
-        receiver = ReceiverClient(f"https://{bracketed(self._host)}:{self._port}/{path}", trust, None, self._clock)
-        headers = {
-            "Authorization": f"Bearer {token.reveal()}",
-            "Content-Type": "application/strategic-merge-patch+json",
-            # The answer to a patch is the object, with the values of a Secret; this asks for its metadata alone.
-            "Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
-        }
-        body = json.dumps(self._patch(str(facts["key"]))).encode()
-        try:
-            receiver.send("PATCH", body, headers, within=self._seconds, one_try=self._seconds, tries=_TRIES)
+            namespace = namespace or self._api.own("namespace")
+            path, patch = _PLACES[self._kind].format(namespace, self._name), self._patch(str(facts["key"]))
+            self._api.send("PATCH", path, patch, "application/strategic-merge-patch+json", within=self._seconds)
         except NotNow as error:
             return Unknown(f"the API of Kubernetes: {error}")
+        except NoServiceAccount as error:
+            return Refused(Refusal.OTHER, f"{error} (in the chart: kubernetesHooks)")
         except OSError as error:
             what = f"{self._kind} {namespace}/{self._name}"
             return Refused(
                 Refusal.OTHER, f"the API of Kubernetes: {error}; does {what} exist, and may this pod patch it?"
             )
-        finally:
-            receiver.close()
         return Done(None)
-
-    def _login(self) -> tuple[Secret, ssl.SSLContext, str]:
-        if not self._host or not self._port:
-            raise ValueError
-        token = Secret((self._account / "token").read_text().strip())
-        trust = ssl.create_default_context(cafile=self._account / "ca.crt")
-        return token, trust, self._namespace or (self._account / "namespace").read_text().strip()
 
     def _patch(self, key: str) -> dict[str, object]:
         annotated: dict[str, object] = {"metadata": {"annotations": {ANNOTATION: key}}}

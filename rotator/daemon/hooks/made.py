@@ -8,6 +8,7 @@ from rotator.core.secret import Secret
 from rotator.daemon.hooks.command import CommandHook
 from rotator.daemon.hooks.http import HttpHook
 from rotator.daemon.hooks.kubernetes import AnnotationHook
+from rotator.daemon.kubernetes_api import KubernetesApi
 from rotator.fields.references import VaultReader
 from rotator.observe.redact import Redactor
 from rotator.ports import Clock, Hook, HooksByName
@@ -53,7 +54,7 @@ def _made(
     if isinstance(section, CommandSettings):
         return CommandHook(section.command, limit, takes_password=section.gives is not None)
     if isinstance(section, AnnotateSettings):
-        return AnnotationHook(section.kind, section.namespace, section.name, limit, clock, environ)
+        return AnnotationHook(section.kind, section.namespace, section.name, limit, KubernetesApi(environ, clock))
     key: Secret = section.key.resolve(read).value
     redactor.add(key, *(section.proxy.secrets if section.proxy is not None else ()))
     hook = HttpHook(section.url, signing_key(key), trusted(section.ca_file), section.proxy, limit, clock)

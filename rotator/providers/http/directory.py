@@ -144,6 +144,8 @@ class Directory(Generic[T]):
     def _take_turn(self, waiter: _Waiter[T], read: ReadPage[T], call: CallTime) -> None:
         """Reads the next page for everybody who waits, or waits while somebody else does."""
         with self._turn:
+            if waiter.answer is not None:  # by who has just read, before this thread came to its turn
+                return
             if call.left <= 0:
                 waiter.answer = self._put_off(waiter)
                 return

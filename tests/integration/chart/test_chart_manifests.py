@@ -8,11 +8,11 @@ from typing import Any
 import helm_python
 import kubernetes_validate
 import pytest
-from rendered_chart import CHART, VALUE_SETS, Manifest, config, kinds, notes, of_kind, pod_of, rendered
+from rendered_chart import CHART, VALUE_SETS, Manifest, config, kinds, notes, of_kind, pod_of, pods_of, rendered
 from ruamel.yaml import YAML
 
 from rotator.cli.options import DEFAULT_CONFIG
-from rotator.daemon.hooks.kubernetes import ACCOUNT
+from rotator.daemon.kubernetes_api import ACCOUNT
 from rotator.settings import ConfigProblem, Settings, check
 
 KUBERNETES = ("1.32", "1.27")  # the newest that is promised, and the chart's own lower bound
@@ -56,6 +56,7 @@ def test_what_there_is_by_default_and_with_everything_switched_on():
         "PodDisruptionBudget",
         "Role",
         "RoleBinding",
+        "CronJob",
     }
     assert kinds(rendered(VALUE_SETS["bare"])) == always - {"NetworkPolicy"} | {"ServiceMonitor"}
 
@@ -84,35 +85,40 @@ def test_selectors_hold_what_never_changes_and_find_the_pods(values):
 @every_set
 def test_pods_meet_the_pod_security_standard_restricted(values):
     """Kubernetes, Pod Security Standards: every control of "restricted", and a read-only root besides."""
-    manifests = rendered(values)
-    spec = pod_of(manifests)["spec"]
-    assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers"} & spec.keys()
-    assert {next(iter(volume.keys() - {"name"})) for volume in spec["volumes"]} <= {"configMap", "secret", "projected"}
-    pod, container = spec["securityContext"], container_of(manifests)["securityContext"]
-    assert pod["runAsNonRoot"] is True
-    assert pod["runAsUser"] > 0
-    assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["allowPrivilegeEscalation"] is False
-    assert container["privileged"] is False
-    assert container["readOnlyRootFilesystem"] is True
-    assert container["capabilities"] == {"drop": ["ALL"]}
-    assert all("hostPort" not in port for port in container_of(manifests)["ports"])
+    for template in pods_of(rendered(values)):
+        spec = template["spec"]
+        assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers"} & spec.keys()
+        kinds_of_volumes = {next(iter(volume.keys() - {"name"})) for volume in spec["volumes"]}
+        assert kinds_of_volumes <= {"configMap", "secret", "projected"}
+        (program,) = spec["containers"]
+        pod, container = spec["securityContext"], program["securityContext"]
+        assert pod["runAsNonRoot"] is True
+        assert pod["runAsUser"] > 0
+        assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["allowPrivilegeEscalation"] is False
+        assert container["privileged"] is False
+        assert container["readOnlyRootFilesystem"] is True
+        assert container["capabilities"] == {"drop": ["ALL"]}
+        assert all("hostPort" not in port for port in program.get("ports", []))
 
 
 @every_set
 def test_resources_are_set_and_environment_comes_from_secrets_only(values):
-    container = container_of(rendered(values))
-    assert set(container["resources"]) == {"requests", "limits"}
-    assert set(container["resources"]["requests"]) == {"cpu", "memory"}
-    for variable in container.get("env", []):
-        assert set(variable) == {"name", "valueFrom"}
-        assert set(variable["valueFrom"]) == {"secretKeyRef"}
+    for template in pods_of(rendered(values)):
+        (container,) = template["spec"]["containers"]
+        assert set(container["resources"]) == {"requests", "limits"}
+        assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+        for variable in container.get("env", []):
+            assert set(variable) == {"name", "valueFrom"}
+            assert set(variable["valueFrom"]) == {"secretKeyRef"}
 
 
 @every_set
 def test_no_api_token_is_mounted_by_itself(values):
     manifests = rendered(values)
-    assert pod_of(manifests)["spec"]["automountServiceAccountToken"] is False
+    assert [pod["spec"]["automountServiceAccountToken"] for pod in pods_of(manifests)] == [False] * len(
+        pods_of(manifests)
+    )
     if "ServiceAccount" in kinds(manifests):
         assert of_kind(manifests, "ServiceAccount")["automountServiceAccountToken"] is False
 
@@ -129,8 +135,23 @@ def tokens(values) -> tuple[str, str, int] | None:
     return str(PurePosixPath(mounts["vault-token"]) / token["path"]), token["audience"], token["expirationSeconds"]
 
 
+HOOKS = {"kubernetesHooks": {"enabled": True, "deployments": ["kamailio"], "secrets": ["sip-trunk"]}}
+EVENTS = {
+    "kubernetesEvents": {"enabled": True},
+    "config": config() + "notifications: {chat: {url: {env: CHAT_URL}}, cluster: {to: kubernetes-events}}\n",
+}
+
+
+def api_volume(manifests) -> list[Manifest]:
+    """What is mounted for the Kubernetes API, by source."""
+    mounts = {each["name"]: each["mountPath"] for each in container_of(manifests)["volumeMounts"]}
+    assert mounts["kubernetes-api"] == str(ACCOUNT)
+    (volume,) = (each for each in pod_of(manifests)["spec"]["volumes"] if each["name"] == "kubernetes-api")
+    return volume["projected"]["sources"]
+
+
 def test_a_hook_may_patch_what_is_named_and_nothing_else():
-    manifests = rendered(VALUE_SETS["everything"])
+    manifests = rendered({**HOOKS, "serviceAccount": {"name": "own"}})
     assert of_kind(manifests, "Role")["rules"] == [
         {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["kamailio"], "verbs": ["patch"]},
         {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["sip-trunk"], "verbs": ["patch"]},
@@ -138,13 +159,29 @@ def test_a_hook_may_patch_what_is_named_and_nothing_else():
     binding = of_kind(manifests, "RoleBinding")
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "own", "namespace": "telephony"}]
     assert binding["roleRef"]["name"] == of_kind(manifests, "Role")["metadata"]["name"]
-    mounts = {each["name"]: each["mountPath"] for each in container_of(manifests)["volumeMounts"]}
-    assert mounts["kubernetes-api"] == str(ACCOUNT)
-    (volume,) = (each for each in pod_of(manifests)["spec"]["volumes"] if each["name"] == "kubernetes-api")
-    token, authorities, namespace = volume["projected"]["sources"]
+    token, authorities, pod = api_volume(manifests)
     assert "audience" not in token["serviceAccountToken"]
-    paths = [each["items"][0]["path"] for each in (authorities["configMap"], namespace["downwardAPI"])]
-    assert [token["serviceAccountToken"]["path"], *paths] == ["token", "ca.crt", "namespace"]
+    assert token["serviceAccountToken"]["path"] == "token"
+    assert [item["path"] for item in authorities["configMap"]["items"]] == ["ca.crt"]
+    assert [item["path"] for item in pod["downwardAPI"]["items"]] == ["namespace"]
+
+
+def test_events_may_be_written_and_nothing_else_and_the_pod_knows_itself():
+    manifests = rendered(EVENTS)
+    rules = [{"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}]
+    assert of_kind(manifests, "Role")["rules"] == rules
+    assert of_kind(rendered({**HOOKS, **EVENTS}), "Role")["rules"][2:] == rules
+    known = {item["path"]: item["fieldRef"]["fieldPath"] for item in api_volume(manifests)[2]["downwardAPI"]["items"]}
+    assert known == {"namespace": "metadata.namespace", "pod": "metadata.name", "uid": "metadata.uid"}
+
+
+def test_events_need_both_a_route_and_the_right():
+    with pytest.raises(
+        helm_python.HelmError, match=r"notifications.cluster writes Events.*kubernetesEvents.enabled: true"
+    ):
+        rendered({"config": EVENTS["config"]})
+    with pytest.raises(helm_python.HelmError, match="kubernetesEvents: no route writes Events"):
+        rendered({"kubernetesEvents": {"enabled": True}})
 
 
 def test_hooks_without_an_object_are_refused():

@@ -260,10 +260,9 @@ def test_every_metric_of_the_catalogue_that_an_operator_has_to_watch_is_on_the_d
     assert {each.name for each in METRICS} - shown == {
         "rotator_config_last_reload_success_timestamp_seconds",
         "rotator_audit_last_sequence",
-        # When somebody last checked or reconciled an account, and what that showed: for whoever asks.
+        # When somebody last checked an account, and what that showed: for whoever asks.
         "rotator_account_assumptions",
         "rotator_account_checked_timestamp_seconds",
-        "rotator_account_reconciled_timestamp_seconds",
     }
 
 

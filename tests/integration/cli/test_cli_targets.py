@@ -71,6 +71,14 @@ def test_a_target_is_retired_after_its_document(rotated, run_command):
     assert usernames(rotated) == ["lobby"]
 
 
+def test_that_nothing_is_left_to_retire_is_said(rotated, run_command):
+    ended = run_command("retire", "office", "--now", "--yes")
+    named = f"{rotated.consumer_document('sip/office').username} at vobiz"
+    said = f"office: {named} is published, and nothing else is left (--published ends it)\n"
+    assert (ended.code, ended.out) == (0, said)
+    assert run_command("retire", "office").out == said
+
+
 def test_a_removed_target_is_ended_by_name(rotated, run_command):
     rotated.configure(KEPT, policies=SLOW)
     left = run_command("retire", "office")
@@ -128,3 +136,12 @@ def test_what_an_account_that_is_gone_for_good_holds_is_given_up_by_name(rotated
     assert sorted(recorded["detail"].split(", ")) == sorted(["office at vobiz", f"{published} at vobiz"])
     assert run_command("status", "-o", "json").json["orphans"] == []
     assert usernames(rotated) == sorted(["lobby", "office", published])
+
+
+def test_a_retirement_that_a_pause_holds_says_so(rotated, run_command):
+    """It printed that what is left is due, and ended well, as if it had been carried out."""
+    assert run_command("pause", "office", "--reason", "PBX is replaced", "--until", "2d").code == 0
+    retired = run_command("retire", "office", "--published", "--now", "--yes")
+    assert (retired.code, "PBX is replaced" in retired.out, "rotator resume office" in retired.out) == (1, True, True)
+    assert run_command("resume", "office", "--reason", "done").code == 0
+    assert run_command("retire", "office").out == "office: nothing is left\n"

@@ -140,6 +140,36 @@ def test_move_a_target_to_another_account_and_strategy(environment):
     assert credentials(environment.account) == []
 
 
+def test_change_a_targets_strategy(environment):
+    daemon, policies = begin(environment)
+    eventually(lambda: not environment.state("leaver").ledger, "the one of before is gone")
+    path, first = "sip/leaver", environment.consumer_document("sip/leaver")
+    pair = {"strategy": "alternating", "credential": {"usernames": ["leaver1", "leaver2"]}}
+    reload(environment, daemon, [phone("leaver", **pair)], policies)
+    assert environment.consumer_document(path) == first, "what is published stays as it is"
+    assert "alternating at vobiz" in run(environment, "plan", "leaver")
+    run(environment, "rotate", "leaver", "--reason", "strategy")
+    eventually(lambda: not environment.state("leaver").ledger, "it is deleted")
+    assert first.username not in credentials(environment.account)
+    one = environment.consumer_document(path).username
+    run(environment, "rotate", "leaver")
+    other = environment.consumer_document(path).username
+    assert {one, other} == {"leaver1", "leaver2"} == set(credentials(environment.account))
+
+    in_place = {"strategy": "in-place", "credential": {"username": other}}
+    reload(environment, daemon, [phone("leaver", **in_place)], policies)
+    run(environment, "rotate", "leaver", "--reason", "strategy")
+    document = environment.consumer_document(path)
+    assert (document.username, environment.published_works(path)) == (other, True)
+    eventually(lambda: not environment.account.by_username(one).enabled, "the idle one is disabled, and stays")
+
+    reload(environment, daemon, [phone("leaver", credential={"username": other})], policies)
+    run(environment, "rotate", "leaver", "--reason", "strategy")
+    assert environment.published_works(path)
+    eventually(lambda: other not in credentials(environment.account), "what is not configured as standing is deleted")
+    assert environment.published_works(path)
+
+
 def test_remove_a_target(environment):
     daemon, policies = begin(environment)
     said = run(environment, "retire", "leaver", "--published", "--yes")

@@ -205,4 +205,4 @@ def test_stop_ends_silences_and_drips(api, clock) -> None:
     finally:
         began = time.monotonic()
         simulator.stop()
-    assert time.monotonic() - began < 10  # a silence lasts an hour
+    assert time.monotonic() - began < 60  # a silence lasts an hour

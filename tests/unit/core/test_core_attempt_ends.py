@@ -99,7 +99,9 @@ def test_an_abandoned_rotation_that_was_asked_for_is_asked_for_again_with_all_th
     wish = attempt_ends.after_abandon(state, NOW, LATER).request
     assert (wish.purpose, wish.compromised, wish.take_over) == (Purpose.ROTATE, True, True)
     waiting = replace(state, request=UNDO)
-    assert attempt_ends.after_abandon(waiting, NOW, LATER).request == UNDO
+    assert attempt_ends.after_abandon(waiting, NOW, LATER).request == wish, "no undo replaces an emergency"
+    harmless = replace(waiting, attempt=replace(waiting.attempt, compromised=False))
+    assert attempt_ends.after_abandon(harmless, NOW, LATER).request == UNDO
     assert attempt_ends.after_abandon(opened(purpose=Purpose.UNDO, requested_by="somebody"), NOW, LATER).request is None
 
 
@@ -148,7 +150,8 @@ def test_an_abandoned_undo_has_its_credential_disabled_again():
     disabled = replace(SECOND, credential=NEW, disabled_at=NOW)
     other = replace(FIRST, disabled_at=NOW)
     undo = replace(opened(purpose=Purpose.UNDO, uncertain=True), ledger=(disabled, other))
-    assert attempt_ends.after_abandon(undo, NOW, LATER).ledger == (replace(disabled, disabled_at=None), other)
+    again = replace(disabled, disabled_at=None, ended_before=True)
+    assert attempt_ends.after_abandon(undo, NOW, LATER).ledger == (again, other)
 
 
 def test_a_password_that_a_late_call_may_set_in_place_is_kept_until_none_can_come():
@@ -185,7 +188,7 @@ def test_an_attempt_that_its_target_outgrew_leaves_nothing_and_is_asked_for_agai
     assert again.last_error == "it moved, as it had before: do all processes have the same configuration?"
     for nobody in ({"requested_by": "schedule"}, {"requested_by": "somebody", "purpose": Purpose.UNDO}):
         assert attempt_ends.after_change(opened(**nobody), "it moved", LATER, MUCH_LATER).request is None
-    assert attempt_ends.after_change(replace(state, request=UNDO), "it moved", LATER, MUCH_LATER).request == UNDO
+    assert attempt_ends.after_change(replace(state, request=UNDO), "it moved", LATER, MUCH_LATER).request == wish
 
 
 def closed(target=TARGET, now=NOW, fraction=0.0, ledger=(), strays=False, **changes) -> TargetState:
@@ -204,6 +207,7 @@ def test_after_closing_the_staged_credential_is_the_published_one_and_the_next_r
         next_rotation=LATER + 90 * DAY * 0.95,
         scheduled_by=TARGET.policy.schedule_key,
         path="sip/office",
+        policy="p",
         counts=Counts(succeeded=1, seconds=60.0),
         verification=Verification(NOW, accepted=True),
     )

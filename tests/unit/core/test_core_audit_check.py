@@ -372,6 +372,7 @@ def test_of_findings_without_number_a_thousand_are_kept_and_the_others_counted()
     assert (len(torn.notes), torn.more_notes) == (1000, 500)
 
 
+@pytest.mark.unmeasured
 def test_memory_for_a_large_audit_is_a_few_bytes_a_record() -> None:
     """A million need 16 MB; each of them has 250 characters and more."""
     lines = [line.encode() for line in chain(count=5000)]

@@ -42,6 +42,7 @@ def test_a_ring_for_more_than_the_document_holds_is_lost_and_everybody_knows(mor
     assert not bell.has_lost_since(1)
 
 
+@pytest.mark.unmeasured
 def test_the_document_stays_small_and_the_latest_rings_stay_in_it():
     bell = Bell()
     for number in range(MOST_NAMES + 10):

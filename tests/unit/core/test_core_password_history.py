@@ -7,6 +7,7 @@ import pytest
 
 from rotator.core.audit_chain import AuditRecord
 from rotator.core.password_history import PasswordHistory
+from rotator.observe.period_report import oldest_table
 
 DAY = timedelta(days=1)
 ZERO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -104,6 +105,19 @@ def test_what_somebody_else_made_counts_from_when_it_was_seen():
     history = told(record(60, "adopt", **NAMED, seen=at(55)), record(130, "disable", **NAMED, seen=at(55)))
     oldest = history.targets["phone"].oldest
     assert (age(history), oldest.made_at, oldest.counted_from) == (75, None, ZERO + 55 * DAY)
+
+
+def test_an_adopted_password_is_not_hidden_behind_a_younger_one_that_was_in_force_for_longer():
+    """What was adopted on day 101 and replaced on day 103 may be years old; what replaced it is 90 days old at most."""
+    adopted = record(101, "adopt", **NAMED, seen=at(101))
+    replaced = record(103, "close", **ANOTHER, made=at(102), predecessor="1", predecessor_account="acc")
+    history = told(adopted, replaced, record(104, "disable", **NAMED, seen=at(101)), end=190)
+    assert age(history) == 88
+    (row,) = oldest_table(history, []).rows
+    assert (row["verdict"], row["username"], row["greatest_age_seconds"]) == ("age unknown", "one", None)
+    over = told(adopted, replaced, record(104, "disable", **NAMED, seen=at(101)), end=195)
+    (row,) = oldest_table(over, []).rows
+    assert (row["verdict"], row["username"]) == ("over", "two")  # known to be too old, which is worse
 
 
 def test_each_password_over_the_limit_is_listed():

@@ -283,6 +283,7 @@ def test_a_renamed_target_stays_paused():
     assert pauses.renamed("office", "desk", NOW).at(NOW)[0].scope.targets == ("lobby", "desk")
 
 
+@pytest.mark.unmeasured
 def test_the_document_has_bounds():
     """In names, in pauses, and in those that have ended."""
     names = tuple(f"t{number}" for number in range(MOST_NAMES + 1))
@@ -383,7 +384,7 @@ def test_a_repair_that_waited_is_taken_up_only_if_its_reason_is_still_there():
     assert decide(facts(**stale, **resting)).reason is HoldReason.LOG_INS_REST
     for mended in (None, Verification(NOW, accepted=True)):
         dropped = decide(facts(**{**waiting, "state_verification": mended}))
-        assert dropped == do.Drop("what is published is accepted again: nothing is to be repaired", needless=True)
+        assert dropped == do.Drop("what is published is accepted again: nothing needs repair", needless=True)
 
 
 def test_while_a_repair_waits_for_the_end_of_a_pause_what_is_published_is_still_proved():

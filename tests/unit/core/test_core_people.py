@@ -221,6 +221,7 @@ def test_an_adoption_changes_what_it_has_to_and_nothing_else():
         published_since=NOW - 10 * DAY,
         next_rotation=NOW + 80 * DAY,
         path="sip/office",
+        policy="p",
         verification=None,
         failures=0,
         not_before=None,

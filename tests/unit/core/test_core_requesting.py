@@ -49,7 +49,21 @@ def test_a_later_request_replaces_an_earlier_one_and_keeps_what_only_that_asked_
     second = Request(Purpose.ROTATE, "another", "later", LATER, take_over=True)
     state = requesting.after_request(TargetState("office", request=first, not_before=LATER), second, document(OLD))
     assert state == TargetState("office", request=replace(second, compromised=True), asked_at=second.at)
-    assert requesting.after_request(TargetState("office", request=first), UNDO, document(OLD)).request == UNDO
+    assert requesting.after_request(TargetState("office", request=REQUEST), UNDO, document(OLD)).request == UNDO
+
+
+@given(waiting=st.tuples(flags, flags, flags), undo=st.tuples(flags, flags, flags))
+def test_an_undo_never_takes_the_place_of_an_emergency(waiting, undo):
+    """It waited for its account's key; an undo that came later was impossible, and nothing ended what had leaked."""
+    compromised, take_over, repairs = waiting
+    emergency = replace(REQUEST, compromised=compromised, take_over=take_over, repairs=repairs and not compromised)
+    asked = replace(UNDO, take_over=undo[0], despite_pause=undo[1], repairs=undo[2])
+    state = TargetState("office", request=emergency, not_before=LATER)
+    assert requesting.keeps_emergency(emergency, asked) is compromised
+    later = requesting.after_request(state, asked, document(OLD)).request
+    assert (later == emergency) if compromised else (later.purpose is Purpose.UNDO)
+    leaked = replace(REQUEST, compromised=True, requested_by="another")
+    assert requesting.after_request(replace(state, request=asked), leaked, document(OLD)).request.compromised
 
 
 def test_what_is_published_already_is_replaced_even_if_only_the_document_tells():

@@ -12,6 +12,7 @@ from rotator.core.adoption import AdoptionImpossible, AdoptionRefused, KnownToOp
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.holding import Hold, HoldReason
+from rotator.core.left_over import left_over
 from rotator.core.log_ins import ANOTHER_AFTER, BURST
 from rotator.core.model import Claim, Target, TargetState
 from rotator.core.origin import Origin
@@ -365,3 +366,14 @@ def test_wrong_passwords_make_the_next_one_wait():
     world.clock.advance(ANOTHER_AFTER)
     with pytest.raises(AdoptionRefused):
         adopt(world, engine, known)
+
+
+def test_what_was_adopted_and_then_removed_ends_by_the_rules_of_its_target():
+    """Its overlap was that of no policy at all: a day, whatever its own was."""
+    policy = replace(REPLACE.policy, name="slow", overlap=3 * DAY, quarantine=20 * DAY)
+    world, engine = rotated(replace(REPLACE, policy=policy, labels=(("site", "berlin"),)))
+    world.store.remove("office")
+    state = adopt(world, engine)
+    left = left_over(state)
+    assert (left.policy.overlap, left.policy.quarantine, left.labels) == (3 * DAY, 20 * DAY, (("site", "berlin"),))
+    assert state.policy == "slow"

@@ -268,6 +268,7 @@ def test_somebody_elses_document_keeps_the_trunks_where_they_are():
     assert named(harness) == [harness.state.published.id] * 2
 
 
+@pytest.mark.unmeasured
 @BOTH
 @READINGS
 @pytest.mark.parametrize("capabilities", [ATTACHING, READ_BACK], ids=["log-in", "read-back"])

@@ -63,6 +63,7 @@ def test_what_is_rotated_on_demand_while_one_clock_is_wrong_gets_its_whole_overl
     assert is_accepted(world)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("target", [REPLACE, ALTERNATING, IN_PLACE], ids=lambda target: target.strategy.value)
 @pytest.mark.parametrize(("every", "off"), [(1, 26 * HOUR), (1, 2 * DAY), (1, -2 * DAY), (2, 4 * DAY), (30, 40 * DAY)])
 def test_two_processes_days_apart_rotate_no_more_often_than_one(target, every, off):

@@ -310,3 +310,35 @@ def test_the_audit_says_that_an_emergency_found_nothing_to_end():
     world.request(engine, compromised=True)
     engine.look(world.target)
     assert world.audit.records[-1].facts["detail"] == "compromised, but nothing was there to be ended"
+
+
+def test_an_emergency_is_not_forgotten_while_its_credential_is_gone():
+    """Somebody deleted the one credential, and created it again: an undo brought back the password that had leaked."""
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office")
+    engine = world.engine()
+    engine.look(world.target)
+    leaked = world.consumer
+    del world.provider.credentials[leaked.credential_id]
+    world.request(engine, compromised=True)
+    world.settle(engine, timedelta(hours=12))
+    assert world.state.request is not None
+    assert world.state.request.compromised
+    assert "fake has no credential 'office'" in world.state.last_error
+
+    world.provider.add("office")
+    world.request(engine, take_over=True)
+    engine.look(world.target)
+    assert world.published_works
+    world.request(engine, Purpose.UNDO)
+    engine.look(world.target)
+    assert world.published_works
+    assert not world.provider.accepts(leaked.username, leaked.password)
+
+
+def test_an_emergency_of_a_name_that_the_account_never_had_is_dropped():
+    world = EngineHarness(IN_PLACE)
+    engine = world.engine()
+    world.request(engine, compromised=True)
+    engine.look(world.target)
+    assert world.state.request is None, "nothing was ever handed out that could have leaked"

@@ -304,6 +304,7 @@ def test_the_log_ins_of_many_targets_are_spaced():
     assert min(later - earlier for earlier, later in pairwise(moments)) >= 9 * MINUTE
 
 
+@pytest.mark.unmeasured
 def test_where_a_provider_ignores_every_end_the_oldest_and_the_newest_are_tried_on():
     """Each rotation left one more that is tried every day, for ever. The alert's age is that of the oldest."""
     harness, engine = rotated_twice()
@@ -328,6 +329,7 @@ def test_where_a_provider_ignores_every_end_the_oldest_and_the_newest_are_tried_
     harness.provider.ignores = set()
 
 
+@pytest.mark.unmeasured
 def test_what_leaked_is_not_given_up_for_others():
     harness, engine = rotated_twice(compromised=True)
     harness.provider.ignores = {"disable", "set_password", "delete"}

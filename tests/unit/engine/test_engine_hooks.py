@@ -21,6 +21,8 @@ from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
 from rotator.core.usage_rules import MOST_KEPT
+from rotator.observe.needs import Need, needs
+from rotator.observe.target_figures import GAUGES, TargetSnapshot
 from rotator.testing import CHOSEN, GENERATED, FakeFault, FakeHook
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -124,6 +126,7 @@ def test_a_rotation_passes_while_devices_are_out():
     assert world.published_works
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("held", ["by the hook", "by a blackout", "by the window"])
 @pytest.mark.parametrize("target", [REPLACE, IN_PLACE], ids=lambda target: target.strategy.value)
 def test_what_is_refused_while_a_rotation_waits_for_its_hook_is_noticed_and_repaired(target, held):
@@ -222,6 +225,40 @@ def test_a_rotation_whose_hook_failed_in_the_window_waits_for_the_next_one():
     assert window.contains(world.state.last_rotation)
 
 
+def needed(world) -> set[Need]:
+    """What somebody would be told of now."""
+    seen, now = TargetSnapshot(world.target, world.state, world.clock.now()), world.clock.now()
+    return {need for need, since in needs(seen) if since <= now}
+
+
+@pytest.mark.parametrize("target", [REPLACE, IN_PLACE], ids=lambda target: target.strategy.value)
+def test_a_rotation_that_waits_for_the_next_window_is_none_that_stays_open(target):
+    """It was told of an hour after its hook had failed, and so were devices that were out, once it had begun."""
+    window = Window("0 2 * * *", HOUR)
+    world, engine = rotated(hooked(target=target, window=window))
+    while world.state.attempt is None:
+        world.settle(engine, HOUR, most=5000)
+    staged = world.state.attempt.started_at
+    world.settle(engine, 6 * HOUR)
+    assert world.state.attempt.before
+    assert (
+        GAUGES["rotator_attempt_open_timestamp_seconds"](
+            TargetSnapshot(world.target, world.state, world.clock.now()), world.clock.now()
+        )
+        is None
+    )
+    assert Need.STAYS_OPEN not in needed(world)
+    world.hooks["ask"].failures = 0
+    world.provider.faults["create" if target is REPLACE else "set_password"] = [FakeFault.UNREACHABLE] * 99
+    while world.state.attempt.before:
+        world.clock.advance(MINUTE)
+        engine.look(world.target)
+    assert world.state.attempt.started_at > staged + 12 * HOUR
+    assert not {Need.STAYS_OPEN, Need.DEVICES_OUT} & needed(world)
+    world.settle(engine, 2 * HOUR)
+    assert Need.STAYS_OPEN in needed(world)
+
+
 def test_a_pause_holds_a_rotation_that_has_not_begun():
     world, engine = rotated(hooked())
     world.request(engine)
@@ -257,6 +294,36 @@ def test_an_attempt_that_waits_for_a_hook_can_be_given_up_and_leaves_nothing():
     assert (world.state.attempt, world.state.ledger, set(world.provider.credentials)) == (None, (), there)
 
 
+def test_a_hook_that_fails_before_a_retirement_costs_no_proof_for_each_try():
+    """Each of its tries, 24 a day, was preceded by a log-in with what is published."""
+    world, engine = rotated(hooked(RETIREMENT, verify=DAY))
+    world.request(engine)
+    world.until_rotated(engine)
+    world.settle(engine, DAY + HOUR)
+    proofs, asked = world.provider.calls.count("prove"), len(world.hooks["ask"].told)
+    world.settle(engine, 3 * DAY, most=2000)
+    assert len(world.hooks["ask"].told) - asked > 60, "it is tried again, at the pace of the back-off"
+    assert world.provider.calls.count("prove") - proofs <= 4, "verified daily, as at any time"
+    world.hooks["ask"].failures, calls = 0, len(world.provider.calls)
+    world.settle(engine, 2 * HOUR)
+    assert world.state.counts.disabled == 1
+    assert [call for call in world.provider.calls[calls:] if call in ("prove", "disable")] == ["prove", "disable"]
+
+
+def test_a_hook_that_failed_is_not_run_for_an_end_that_a_refusal_holds():
+    """Devices live on the predecessor: nobody is told that it ends."""
+    world, engine = rotated(hooked(RETIREMENT, verify=DAY))
+    world.request(engine)
+    world.until_rotated(engine)
+    world.settle(engine, DAY + HOUR)
+    world.provider.credentials[world.state.published.id].password = Secret("somebody else's")
+    world.provider.faults["create"] = [FakeFault.REFUSED] * 9999
+    world.settle(engine, 2 * DAY, most=2000)
+    told = len(world.hooks["ask"].told)
+    world.settle(engine, 2 * DAY, most=2000)
+    assert len(world.hooks["ask"].told) == told
+
+
 def test_a_removed_target_does_not_pass_the_hook():
     world, engine = rotated(hooked())
     world.request(engine)
@@ -266,6 +333,24 @@ def test_a_removed_target_does_not_pass_the_hook():
     world.settle(engine, HOUR)
     assert (world.state.attempt, world.state.counts.succeeded) == (None, 1)
     assert "create" not in world.provider.calls[calls:]
+
+
+@pytest.mark.parametrize("compromised", [False, True])
+def test_a_removed_target_keeps_only_the_request_of_what_is_still_wrong(compromised):
+    """One that is configured again, perhaps for something else, began with a rotation that nobody asked it for."""
+    world, engine = rotated(hooked())
+    world.request(engine)
+    world.settle(engine, HOUR)
+    if compromised:  # the process ends before the hook is tried once more
+        world.store.write_state(
+            replace(world.state, attempt=replace(world.state.attempt, compromised=True)),
+            world.store.read_state("office").version,
+        )
+        engine = world.engine()
+    world.target = left_over(world.state)
+    world.settle(engine, HOUR)
+    assert world.state.attempt is None
+    assert (world.state.request is not None) is compromised
 
 
 def test_a_target_that_was_retired_is_looked_at_while_a_hook_is_owed():
@@ -298,6 +383,7 @@ def test_one_that_fails_after_a_rotation_is_run_again_and_nothing_waits_for_it()
     assert (world.state.owed, len(world.hooks["tell"].succeeded)) == ((), 2)
 
 
+@pytest.mark.unmeasured
 def test_after_a_week_it_is_given_up_and_the_audit_says_so():
     world, engine = rotated(hooked())
     world.hooks["ask"].failures, world.hooks["tell"].failures = 0, None
@@ -398,6 +484,7 @@ def test_a_request_does_not_set_the_idle_one_of_a_pair_while_a_hook_before_its_e
     assert (world.state.counts.succeeded, world.state.counts.disabled) == (3, 1)
 
 
+@pytest.mark.unmeasured
 def test_no_more_than_three_stay_because_of_a_hook():
     """Each rotation left one more that was accepted, for as long as the hook failed: the ledger grew and grew."""
     world, engine = rotated(hooked(RETIREMENT, schedule=Every(2 * DAY)))
@@ -457,3 +544,23 @@ def test_two_processes_run_a_hook_once():
         engine.look(world.target)
         other.look(world.target)
     assert [len(hook.told) for hook in world.hooks.values()] == [2, 2]
+
+
+@pytest.mark.parametrize("moment", ["overlap", "quarantine"])
+def test_what_an_abandoned_undo_enabled_is_not_told_to_end_a_second_time(moment):
+    """The receiver was told of the same end again, by the same key, of a credential that no device got meanwhile."""
+    world, engine = rotated(hooked(RETIREMENT))
+    world.hooks["ask"].failures = 0
+    world.request(engine)
+    world.until_rotated(engine)
+    world.settle(engine, 2 * DAY if moment == "quarantine" else HOUR)
+    world.provider.faults["prove"] = [FakeFault.REFUSED] * 20
+    world.request(engine, Purpose.UNDO)
+    world.settle(engine, MINUTE)
+    assert world.state.attempt.purpose is Purpose.UNDO
+    assert engine.abandon(world.target, world.state.attempt.id, Origin("alice", "no")).restores is None
+    world.provider.faults.clear()
+    world.settle(engine, 10 * DAY)
+    assert world.state.ledger == ()
+    for name in ("ask", "tell"):
+        assert len(world.hooks[name].told) == len({facts["key"] for facts in world.hooks[name].told}) == 1

@@ -7,7 +7,7 @@ from engine_harness import DAY
 from simulated_accounts import SETUPS, Setup, SimulatedHarness
 
 from rotator.core.left_over import OrphanKind, left_over, orphans
-from rotator.core.model import Strategy
+from rotator.core.model import Ending, Strategy
 from rotator.engine import Engine
 
 # An Apinizer credential that is created has the grants of the one that it replaces: in another project it has none.
@@ -16,6 +16,7 @@ MOVES = [
     for setup in SETUPS
     if setup.strategy is not Strategy.IN_PLACE and (setup.kind, setup.strategy) != ("apinizer", Strategy.REPLACE)
 ]
+PAIRS = [setup for setup in MOVES if setup.strategy is Strategy.ALTERNATING]
 CHANGES = [
     (setup, strategy)
     for setup in SETUPS
@@ -64,6 +65,52 @@ def test_another_account_publishes_there_and_the_old_one_retires_what_it_has(set
     assert enabled(world, "one") == []
     assert world.state.ledger == ()
     assert accepted(world)
+
+
+def moved(setup: Setup) -> SimulatedHarness:
+    """A target of two accounts: one of the pair at the first account is in its overlap, and so is the other."""
+    world = rotated(setup)
+    rotate(world)
+    world.accounts["two"].add(world.target.usernames[1])  # by hand, as the procedure says
+    world.target = replace(world.target, account="two")
+    rotate(world)
+    return world
+
+
+@pytest.mark.parametrize("setup", PAIRS, ids=str)
+def test_what_is_published_is_not_taken_for_one_of_the_old_account_with_the_same_username(setup):
+    # Apinizer knows credentials by their usernames, so both have the same id as well.
+    world = moved(setup)
+    first = world.state.published
+    rotate(world)
+    assert [each.credential for each in world.state.ledger if each.credential.account == "two"] == [first]
+    assert accepted(world)
+    world.settle(world.engine(), 10 * DAY)
+    assert enabled(world, "one") == []
+    assert enabled(world, "two") == [world.consumer.username]
+    assert world.state.ledger == ()
+
+
+@pytest.mark.parametrize("setup", PAIRS, ids=str)
+def test_a_take_over_from_the_old_account_forgets_nothing_of_the_new_one(setup):
+    world = moved(setup)
+    handed_out = next(each.credential for each in world.state.ledger if each.ending is Ending.STAND_BY)
+    world.store.consumers[world.target.path] = replace(
+        world.consumer,
+        version=world.consumer.version + 1,
+        username=handed_out.username,
+        password=handed_out.password,
+        credential_id=handed_out.id,
+    )
+    published = world.state.published
+    assert published.account == "two"
+    engine = world.engine()
+    world.request(engine, take_over=True)
+    world.until_rotated(engine)
+    assert [each.credential for each in world.state.ledger if each.credential.account == "two"] == [published]
+    world.settle(world.engine(), 10 * DAY)
+    assert enabled(world, "one") == []
+    assert enabled(world, "two") == [world.consumer.username]
 
 
 # Both accounts of the simulation answer for one realm of Endpoints, so the registrar cannot tell them apart.

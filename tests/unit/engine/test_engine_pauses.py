@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from engine_harness import DAY, EngineHarness
@@ -10,6 +11,7 @@ from test_engine_waves import HOUR, WaveFleet
 
 from rotator.core.blackouts import Blackout
 from rotator.core.holding import HoldReason
+from rotator.core.left_over import left_over
 from rotator.core.model import FirstRotations, Purpose
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
@@ -20,7 +22,7 @@ from rotator.testing import GENERATED, FakeFault
 
 ORIGIN = Origin("vault:alice", "change freeze")
 FRESH = timedelta(seconds=5)
-NEEDLESS = "what is published is accepted again: nothing is to be repaired"
+NEEDLESS = "what is published is accepted again: nothing needs repair"
 
 
 def rotated(harness: EngineHarness) -> int:
@@ -345,3 +347,40 @@ def test_a_daemon_reads_what_is_paused_when_somebody_rings_and_else_once_a_minut
     book.follow(rung=False)  # nobody rang until now: what was read a while ago is still true
     book.fresh()
     assert len(reads) == 3
+
+
+BERLIN = Scope(labels=(("site", "berlin"),))
+
+
+@pytest.mark.parametrize("scope", [BERLIN, Scope(account="fake"), Scope(targets=("office",))], ids=str)
+def test_a_pause_holds_what_a_removed_target_left_behind(scope):
+    """Its labels were forgotten with the configuration: a pause by label let its retirements go on."""
+    harness, engine = replaced(labels=BERLIN.labels)
+    pause(harness, 20 * DAY, scope)
+    harness.target = left_over(harness.state, {})
+    assert harness.settle(engine, 19 * DAY).hold.reason is HoldReason.PAUSED
+    assert not harness.state.ledger[0].cut_off
+    harness.settle(engine, 10 * DAY)
+    assert harness.state.ledger == ()
+
+
+@pytest.mark.parametrize("configured", [True, False], ids=["its policy is configured", "its policy is gone"])
+def test_a_blackout_of_its_policy_holds_what_a_removed_target_left_behind(configured):
+    """It was forgotten with the target: what had been replaced was disabled amid a change freeze."""
+    harness, engine = replaced()
+    now = harness.clock.now()
+    policy = replace(harness.target.policy, blackouts=(Blackout(now, now + 20 * DAY, "end of the year"),))
+    harness.target = left_over(harness.state, {policy.name: policy} if configured else {})
+    harness.settle(engine, 19 * DAY)
+    assert bool(harness.state.ledger) is configured
+    harness.settle(engine, 10 * DAY)
+    assert harness.state.ledger == ()
+
+
+def replaced(**changes: Any) -> tuple[EngineHarness, Engine]:
+    """One target that has just been rotated for the second time: the first credential is in its overlap."""
+    harness, engine = running()
+    harness.target = replace(harness.target, **changes)
+    harness.request(engine)
+    harness.until_rotated(engine)
+    return harness, engine

@@ -164,7 +164,7 @@ def test_a_look_waits_inside_while_another_is_about_to_leave_its_place():
     waiter = Thread(target=lambda: got.append(places.wait("b", "k", lambda: False)))
     waiter.start()
     places.end_look("a")
-    waiter.join(10)
+    waiter.join(60)
     assert got == [True]
     assert not places.has_room("c", "k")
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from engine_harness import DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
+import pytest
+from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
 from rotator.core.answers import Answer, Done, Retry, Wait
 from rotator.core.holding import HoldReason
@@ -71,6 +72,7 @@ def looked_at(world: EngineHarness, engine: Engine, targets: list[Target], span:
         world.clock.advance(timedelta(seconds=1))
 
 
+@pytest.mark.unmeasured
 def test_wrong_log_ins_at_an_account_are_few_whatever_the_number_of_targets():
     world, targets = fleet(60)
     engine = world.engine()
@@ -160,3 +162,39 @@ def test_what_devices_had_may_be_in_use_when_it_is_published_again():
     assert first is not None
     assert world.state.published is not None
     assert world.state.published.id == first.id
+
+
+@pytest.mark.parametrize("compromised", [False, True])
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING], ids=lambda target: target.strategy.value)
+def test_what_lacks_a_grant_is_tried_again_and_not_set_every_few_minutes_for_months(target, compromised):
+    """An Apinizer credential whose predecessor had no grant got its password anew whenever a proof failed."""
+    world = EngineHarness(target)
+    engine = world.engine()
+    world.until_rotated(engine)
+    published, prove = world.consumer.username, world.provider.prove
+    not_granted = Retry(Wait.NOT_YET, "the gateway answered 403")
+    world.provider.prove = lambda one: prove(one) if one.username == published else not_granted
+    world.request(engine, compromised=compromised)
+    world.settle(engine, DAY, most=5000)
+    calls = len(world.provider.calls)
+    world.settle(engine, 10 * DAY, most=20000)
+    sent = [call for call in world.provider.calls[calls:] if call in ("set_password", "complete")]
+    assert 8 <= len(sent) <= 11 or compromised
+    world.provider.prove = prove
+    world.settle(engine, DAY / 24)
+    assert (world.state.counts.succeeded, world.published_works) == (2, True), "it is granted: the next try is enough"
+
+
+def test_a_spare_credential_that_somebody_deletes_meanwhile_is_created_again():
+    """It is noticed when its password is sent again: within a day."""
+    world = EngineHarness(REPLACE)
+    engine = world.engine()
+    world.until_rotated(engine)
+    prove, published = world.provider.prove, world.consumer.username
+    world.provider.prove = lambda one: prove(one) if one.username == published else Retry(Wait.NOT_YET, "403")
+    world.request(engine)
+    world.settle(engine, DAY / 2, most=5000)
+    del world.provider.credentials[world.state.attempt.staged.id]
+    world.provider.prove = prove
+    world.settle(engine, DAY + DAY / 24, most=5000)
+    assert (world.state.counts.succeeded, world.published_works) == (2, True)

@@ -50,7 +50,7 @@ class ClaimedSession:
         return self.store.states["office"].state
 
     def facts(self) -> Facts:
-        return self.session.facts(CAPABILITIES, self.throttles, timedelta(seconds=7), {})
+        return self.session.facts(self.session.clocks(), CAPABILITIES, self.throttles, timedelta(seconds=7), {})
 
 
 def test_what_is_read_and_written_is_known_and_observed():
@@ -267,7 +267,7 @@ def test_passwords_in_place_that_are_not_proved_are_counted_for_each_target_by_i
     for name in ("office", "lobby", "attic"):
         store.states[name] = Versioned(TargetState(name, attempt=in_place if name != "attic" else None), 1)
         session = Session(replace(REPLACE, name=name), store, clock, "me", LENGTH, lambda *_: None, Memory())
-        known = session.facts(CAPABILITIES, throttles, timedelta(), {})
+        known = session.facts(session.clocks(), CAPABILITIES, throttles, timedelta(), {})
         unproved.append(known.unproved_accounts)
     assert unproved == [frozenset(), frozenset(), {"fake"}]
 

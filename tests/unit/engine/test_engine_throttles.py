@@ -29,7 +29,7 @@ def test_two_threads_do_not_share_the_last_retirement_of_a_minute():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(taken) == [False, True]
 
 
@@ -45,7 +45,7 @@ def test_two_threads_do_not_both_probe_an_account():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(sent) == [False, True]
 
 

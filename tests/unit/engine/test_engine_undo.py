@@ -138,3 +138,22 @@ def test_the_announcement_waits_for_an_open_attempt_and_for_a_document_of_ours()
     engine.look(world.target)
     with pytest.raises(CommandError, match="a rotation has been open since"):
         announced(world)
+
+
+def test_an_emergency_that_waits_for_its_account_is_carried_out_and_not_replaced_by_an_undo():
+    """An undo took its place, was impossible when its turn came, and nothing ended what had leaked."""
+    world = EngineHarness()
+    engine = world.engine()
+    world.until_rotated(engine)
+    leaked = world.state.published
+    world.request(engine)
+    world.until_rotated(engine)
+    world.request(engine, compromised=True)
+    emergency = world.state.request
+    with pytest.raises(CommandError, match=r"nothing can be undone: the emergency .*\(rotator abandon office "):
+        announced(world)
+    world.request(engine, Purpose.UNDO)
+    assert world.state.request == emergency
+    world.until_rotated(engine)
+    assert world.state.counts.undone == 0
+    assert not world.provider.accepts(leaked.username, leaked.password)

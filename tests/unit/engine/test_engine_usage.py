@@ -91,6 +91,7 @@ def test_the_extension_has_an_end():
     assert disabled.facts["usage"].startswith("still in use: asked ")
 
 
+@pytest.mark.unmeasured
 def test_or_it_has_none_if_the_policy_holds():
     world, engine, old = in_overlap(asking(then=AfterExtension.HOLD))
     look = world.settle(engine, 30 * DAY, most=4000)
@@ -257,6 +258,7 @@ def test_what_cannot_be_read_says_nothing():
     assert answer == Unknown("Vault is sealed")
 
 
+@pytest.mark.unmeasured
 def test_a_policy_that_holds_does_not_grow_the_ledger_without_an_end():
     """A source that can never say "no" left one more credential with each rotation, and each look asked about all."""
     weekly = asking(then=AfterExtension.HOLD, every=6 * HOUR)

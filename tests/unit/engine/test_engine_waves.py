@@ -64,6 +64,7 @@ class WaveFleet(EngineHarness):
         return self.store.read_state(target.name).state
 
 
+@pytest.mark.unmeasured
 def test_a_fleet_that_begins_keeps_its_budget_over_processes_and_restarts():
     """No day has more than its budget, and no day is wasted."""
     fleet = WaveFleet(60, FirstRotations(per_day=10))
