@@ -40,6 +40,7 @@ class MeasuredRun:
     rotating: float  # seconds between the first and the last write at the provider
     requests: Mapping[str, int]  # at the provider by method, LIST apart, and LOGIN; at Vault READ and WRITE
     failed: int = 0  # rotations, of `rotate --output json`
+    daemons: float = 0.0  # seconds of `cpu` that were those of daemons beside it
 
     def calls(self, rotations: int) -> dict[str, float]:
         """Returns the requests of one rotation."""

@@ -24,6 +24,10 @@ def test_the_bench_measures_every_section():
     for rotator, pool in pools:
         for kind in ("GET", "WRITE"):
             assert round(rotator["requests"][kind]) == pool["requests"][kind], kind
+    by_log_in, bare_by_log_in = result["speed"][6:8]
+    for row in (by_log_in, bare_by_log_in):  # proved by a log-in, nothing is read back
+        assert (row["failed"], row["requests"]["PUT"], row["requests"]["LOGIN"]) == (0, 1.0, 1.0)
+        assert "GET" not in row["requests"]
     assert in_place["of_plain_pool"] > 0
     assert in_place["of_own_pool"] > 0
     assert [(row["daemons"], row["failed"], row["requests"]["PUT"]) for row in result["replicas"]] == [
