@@ -203,6 +203,7 @@ def _day(text: str, part: time) -> datetime:
 
 def _print(report: Report) -> None:
     for each in report.tables:
+        files = "json, csv or html" if each is report.tables[0] else "json or html"  # a CSV file has one table
         print_lines(f"{each.title}:", "")
         if not each.rows:
             print_lines(each.empty, "")
@@ -215,10 +216,10 @@ def _print(report: Report) -> None:
             rows.add_row(*(cell(shown(column, row[column.key])) for column in columns))
         print_table(rows)
         if len(each.rows) > len(first):
-            print_lines(f"and {len(each.rows) - len(first):,} more: --output json, csv or html has all")
+            print_lines(f"and {len(each.rows) - len(first):,} more: --output {files} has all")
         if len(columns) < len(there):
             left_out = ", ".join(column.heading.lower() for column in there if column.detail)
-            print_lines(f"--output json, csv or html also has: {left_out}")
+            print_lines(f"--output {files} also has: {left_out}")
         print_lines("")
     for answer in report.answers:
         print_lines(safe(f"{answer.what}: {answer.answered_by}"))

@@ -110,8 +110,8 @@ def test_a_report_of_a_period_has_what_was_held_in_it(environment, office, run_c
     page = run_command("report", "--from", today(), "--output", "html").out
     assert "What held changes in the period" in page
     at_a_terminal = run_command("report", "--from", today()).out
+    assert "--output json or html also has: asked until, who asked, said of themselves, holds" in at_a_terminal
     assert "PBX is replaced" in at_a_terminal
-    assert "also has: asked until, who asked, said of themselves, holds" in at_a_terminal
 
 
 def test_a_password_over_its_limit_ends_the_command_with_1(environment, office, run_command):
