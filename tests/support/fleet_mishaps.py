@@ -168,6 +168,7 @@ def process_has_another_key(world: FleetWorld, name: str, rng: Random) -> str | 
         if process.keys is mistaken:  # not by the next mistake, which is corrected in its own time
             process.keys = {}
             world.restart(process, MINUTE)
+            world.plan_all(process)  # what it held because of the wrong key it looks at again, as at each start
 
     world.later(20 * _while(rng), corrected)
     return f"{process.name} has the key of {by_mistake} under {meant}"
