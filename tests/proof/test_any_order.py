@@ -72,6 +72,7 @@ def _verified(target: Target) -> Target:
 
 def _by_hand(account: ProviderAccount, identity: str, how: str) -> None:
     stored = account.stored_credentials()[identity]
+    is_theirs = account.initial.get(identity) == stored  # nobody has adopted it: what they make of it stays theirs
     if how == "disable":
         account.person_changes(identity, enabled=False)
     elif how == "set":
@@ -82,6 +83,8 @@ def _by_hand(account: ProviderAccount, identity: str, how: str) -> None:
         # What is deleted at Apinizer takes its grants with it; only a person can say which they were.
         if account.kind == "apinizer" or (how == "create again" and account.kind != "telnyx"):
             _create_by_hand(account, stored.username)
+    if is_theirs and how in ("disable", "set"):
+        account.initial[identity] = account.stored_credentials()[identity]
 
 
 def _create_by_hand(account: ProviderAccount, username: str) -> None:
