@@ -8,9 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from rotator.cli.exits import CommandError, Exit
-from rotator.core.audit_chain import StoredDay
+from rotator.core.audit_chain import AuditRecord, StoredDay
 from rotator.core.audit_check import AuditCheck, CheckedAudit
 from rotator.core.password_history import PasswordHistory
+from rotator.core.pause_history import PauseHistory
 from rotator.observe.report import moment_text
 from rotator.observe.time_words import counted
 from rotator.vault.audit_store import VaultAuditStore
@@ -26,6 +27,7 @@ class ReadAudit:
 
     checked: tuple[CheckedAudit, ...]  # in Vault, and in files
     history: PasswordHistory
+    pauses: PauseHistory
     removed_until: str
 
     @property
@@ -68,16 +70,22 @@ def read_audit(store: VaultAuditStore, history: PasswordHistory, files: Sequence
     key = store.known_key()
     if key is None:
         raise CommandError("no process of rotator has recorded anything in this Vault yet: there is no key")
-    vault = AuditCheck(key, each=history.take)
+    pauses = PauseHistory()
+
+    def take(record: AuditRecord) -> None:
+        history.take(record)
+        pauses.take(record)
+
+    vault = AuditCheck(key, each=take)
     days = store.read()
     vault.stored(days if files else _one_by_one(days, history))
     checked = [vault.result()]
     if files:
-        others = AuditCheck(key, vault=vault, each=history.take, mixed=from_log)
+        others = AuditCheck(key, vault=vault, each=take, mixed=from_log)
         take_files(others, files)
         checked.append(others.result(part=True))
     history.finish()
-    return ReadAudit(tuple(checked), history, vault.removed_until)
+    return ReadAudit(tuple(checked), history, pauses, vault.removed_until)
 
 
 def _one_by_one(days: Iterable[StoredDay], history: PasswordHistory) -> Iterator[StoredDay]:

@@ -1,7 +1,7 @@
 """`rotator report`: reads the documents in Vault, or the audit, prints the report, and puts its hash on record."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
@@ -13,13 +13,14 @@ from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.options import Choice
 from rotator.cli.printing import cell, print_lines, print_table, safe, say, table
-from rotator.cli.read_audit import read_audit
+from rotator.cli.read_audit import ReadAudit, read_audit
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.clocks import Clocks
 from rotator.core.left_over import left_over
 from rotator.core.model import Target, TargetState
 from rotator.core.password_history import PasswordHistory
-from rotator.observe.period_report import emergencies_table, oldest_table, too_old_table
+from rotator.core.pause_history import PastPause
+from rotator.observe.period_report import emergencies_table, exceptions_table, oldest_table, too_old_table
 from rotator.observe.report import (
     KEYS_OVER,
     Report,
@@ -137,8 +138,10 @@ def _of_period(context: CommandContext, options: ReportOptions) -> Report:
     if options.choice:
         history.keep_only({target.name for target in targets})
     emergencies = emergencies_table(history.emergencies)
-    tables: tuple[ReportTable, ...] = (oldest_table(history, targets), too_old_table(history), emergencies)
+    held = exceptions_table(_pauses(read, targets, begin, end, options), targets, begin, end)
+    tables: tuple[ReportTable, ...] = (oldest_table(history, targets), too_old_table(history), emergencies, held)
     summary = {"targets": len(tables[0].rows), **counted_verdicts(tables[0].rows), "emergencies": len(emergencies.rows)}
+    summary["exceptions"] = len(held.rows)
     about = _about(options, now) | {"from": moment_text(begin), "to": moment_text(end)}
     if options.is_moment:
         about["as_of"] = about.pop("from")
@@ -147,8 +150,21 @@ def _of_period(context: CommandContext, options: ReportOptions) -> Report:
         tables = (emergencies,)
         summary = {"emergencies": len(emergencies.rows)}
     title = "Emergency changes" if options.only_emergencies else "Ages of the passwords that were accepted"
-    notes = (*read.notes(begin), *((_NO_LIMITS,) if not limits else ()))
+    of_now = _BLACKOUTS_OF_NOW if any(target.policy.blackouts for target in targets) else ""
+    notes = (*read.notes(begin), *(note for note in (of_now, "" if limits else _NO_LIMITS) if note))
     return Report(title, about, summary, _answers(options), notes, tables, read.position | _own_chain(context))
+
+
+def _pauses(
+    read: ReadAudit, targets: Sequence[Target], begin: datetime, end: datetime, options: ReportOptions
+) -> list[PastPause]:
+    """Returns the pauses of a period; if targets were chosen, without those of other targets."""
+    names = frozenset(target.name for target in targets)
+    every = read.pauses.within(begin, end)
+    return [each for each in every if not options.choice or each.may_concern(names)]
+
+
+_BLACKOUTS_OF_NOW = "the blackouts are those that the configuration has now"
 
 
 def _own_chain(context: CommandContext) -> dict[str, str | int | None]:
@@ -187,6 +203,7 @@ def _day(text: str, part: time) -> datetime:
 
 def _print(report: Report) -> None:
     for each in report.tables:
+        files = "json, csv or html" if each is report.tables[0] else "json or html"  # a CSV file has one table
         print_lines(f"{each.title}:", "")
         if not each.rows:
             print_lines(each.empty, "")
@@ -199,10 +216,10 @@ def _print(report: Report) -> None:
             rows.add_row(*(cell(shown(column, row[column.key])) for column in columns))
         print_table(rows)
         if len(each.rows) > len(first):
-            print_lines(f"and {len(each.rows) - len(first):,} more: --output json, csv or html has all")
+            print_lines(f"and {len(each.rows) - len(first):,} more: --output {files} has all")
         if len(columns) < len(there):
             left_out = ", ".join(column.heading.lower() for column in there if column.detail)
-            print_lines(f"--output json, csv or html also has: {left_out}")
+            print_lines(f"--output {files} also has: {left_out}")
         print_lines("")
     for answer in report.answers:
         print_lines(safe(f"{answer.what}: {answer.answered_by}"))

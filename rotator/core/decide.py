@@ -6,7 +6,6 @@ carried out.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.core import usage
@@ -42,7 +41,7 @@ def decide(facts: Facts) -> Decision:
         elif answer is not None:
             return TakeClaim() if isinstance(answer, NEEDS_CLAIM) and not facts.holds_claim else answer
     weightiest = min(holds, key=weight)
-    return replace(weightiest, until=_next_change(facts, holds))
+    return Hold(weightiest.reason, weightiest.message, _next_change(facts, holds))
 
 
 def _next_change(facts: Facts, holds: Iterable[Hold]) -> datetime | None:

@@ -65,26 +65,28 @@ def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
     """Returns what holds the changes of a target. Whatever has begun by one clock has ended only by both."""
     if not (pauses.entries or pauses.problem or target.policy.blackouts):
         return _NOTHING
-    # A moment that has not come by these clocks was another clock's: what is drawn now would lie before it again.
-    lifted = [
-        pause.lifted_at
-        for pause in pauses.entries
-        if pause.lifted_at is not None and pause.lifted_at <= clocks.earliest and pause.scope.covers(target)
-    ]
-    paused = [pause for pause in pauses.entries if pause.lifted_at is None and pause.scope.covers(target)]
-    blackouts = [blackout for blackout in target.policy.blackouts if blackout.start <= clocks.latest]
-    in_force = [
-        *(_by_pause(target, pause) for pause in paused if clocks.earliest < pause.until),
-        *(_by_blackout(target, blackout) for blackout in blackouts if clocks.earliest < blackout.end),
-    ]
+    # What was lifted at a moment that has not come by these clocks was lifted by another clock's: it is neither in
+    # force nor over, since what is drawn now would lie before that moment again.
+    in_force: list[Freeze] = []
+    ended: list[datetime] = []
+    now = clocks.earliest
+    for pause in pauses.entries:
+        if not pause.scope.covers(target):
+            continue
+        if pause.end <= now:
+            ended.append(pause.end)
+        elif pause.lifted_at is None:
+            in_force.append(_by_pause(target, pause))
+    for blackout in target.policy.blackouts:
+        if blackout.end <= now:
+            ended.append(blackout.end)
+        elif blackout.start <= clocks.latest:
+            in_force.append(_by_blackout(target, blackout))
     if pauses.problem:
         until = clocks.latest + _ASKED_AGAIN
         in_force.append(Freeze(HoldReason.PAUSED, until, pauses.problem, Extent.CHANGES))
-    ended = [
-        until for until in (*(one.until for one in paused), *(one.end for one in blackouts)) if until <= clocks.earliest
-    ]
     in_force.sort(key=lambda freeze: freeze.until, reverse=True)
-    return Freezes(tuple(in_force), max([*ended, *lifted], default=None))
+    return Freezes(tuple(in_force), max(ended, default=None))
 
 
 def _by_pause(target: Target, pause: Pause) -> Freeze:

@@ -50,6 +50,11 @@ class LogIns:
         """Learns that a change was accepted so many seconds after it was made, and refused before that."""
         return replace(self, settles=seconds, learned_at=at)
 
+    @property
+    def says_nothing(self) -> bool:
+        """True if it holds nobody up, now or later."""
+        return not self.wrong and not self.settles
+
     def may_rest(self) -> bool:
         """True if the next log-in may have to wait. With time it only becomes less."""
         return self.wrong > BURST - 1

@@ -7,9 +7,9 @@ DEEPEST = 100
 def is_too_deep(document: object) -> bool:
     """Returns True if parsed JSON has more than `DEEPEST` levels."""
     level = [document]
-    for _ in range(DEEPEST):
-        containers = [part for part in level if isinstance(part, list | dict)]
+    for _ in range(DEEPEST + 1):
+        containers = [part for part in level if isinstance(part, (list, dict))]
         if not containers:
             return False
         level = [part for each in containers for part in (each.values() if isinstance(each, dict) else each)]
-    return any(isinstance(part, list | dict) for part in level)
+    return True

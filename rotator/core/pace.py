@@ -19,7 +19,7 @@ The slots are as much further apart, so the limit holds."""
 _ROUNDING = 0.001  # Vault's times have microseconds
 _SAME = 1e-4  # seconds
 _WORTH = 1.0  # seconds: the longest run of slots that is reserved at a time
-_SHORTEST = 0.05  # seconds: of a run, at a rate so high that one slot is next to nothing
+_SHORTEST = 0.01  # seconds: of a run, at a rate so high that one slot is next to nothing; all others wait that long
 _NOTHING = 0.005  # seconds between two slots, of which a process alone cannot use all
 _LONGEST_ALONE = 0.5  # seconds: likewise, where nobody else reserves; whoever comes then waits that long once
 _SLOWER = 0.7  # after each 429

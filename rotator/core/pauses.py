@@ -34,7 +34,7 @@ class Scope:
             return False
         if self.account and target.account != self.account:
             return False
-        return set(self.labels) <= set(target.labels)
+        return not self.labels or set(self.labels) <= set(target.labels)
 
     @property
     def words(self) -> str:

@@ -90,15 +90,15 @@ def _lift(facts: Facts) -> Action | None:
     """
     refused = is_refused(facts.state)
     for entry in facts.state.ledger:
-        lift, end = LiftEnd(entry), _told_end(facts, entry)
-        coming = end is not None and end > facts.now
+        end = _told_end(facts, entry)
+        if end is None or end <= facts.now or has_other_identity(facts, entry.credential):
+            continue
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
         # By a policy that did not wait for anybody: the end that was told may come too early now.
         needed = needed or (entry.expires_at is not None and _waits_for_somebody(facts, entry))
         can_be_tried = _is_reachable(facts, entry) and not is_waiting(entry.not_before, facts.clocks.vault)
-        can_be_tried = can_be_tried and _shut(facts, entry.credential.account, lift) is None
-        coming = coming and not has_other_identity(facts, entry.credential)
-        if coming and needed and can_be_tried:
+        lift = LiftEnd(entry)
+        if needed and can_be_tried and _shut(facts, entry.credential.account, lift) is None:
             return lift
     return None
 

@@ -31,6 +31,8 @@ class Claims:
 
     def remaining(self, target: str, claim: Claim | None) -> timedelta:
         """Returns how long this process must still respect the claim on a target."""
+        if claim is None and target not in self._seen:  # as nearly always
+            return timedelta()
         now = self._clock.monotonic()
         with self._lock:
             if claim is None or claim.holder == self._holder:

@@ -19,7 +19,7 @@ class LogInLimits:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._known: dict[str, LogIns] = {}  # by account
+        self._known: dict[str, LogIns] = {}  # by account; only what holds somebody up, or may once more
         self._early: dict[tuple[str, str], float] = {}  # by account and username: refused soon after a change, and when
         self._turns: dict[tuple[str, str], float] = {}  # by account and target: when it may try what it ended
         self._last_turn: dict[str, float] = {}  # by account
@@ -38,7 +38,10 @@ class LogInLimits:
                 self._early = {other: when for other, when in self._early.items() if at - when < _LONGEST}
                 self._early[key] = at
                 known = known.after_early(at, since_change.total_seconds())
-            self._known[account] = known
+            if known.says_nothing:
+                self._known.pop(account, None)
+            else:
+                self._known[account] = known
 
     def ended_turns(
         self, state: TargetState, capabilities: Mapping[str, Capabilities], clocks: Clocks
@@ -78,7 +81,9 @@ class LogInLimits:
     def _each(
         self, concerned: Callable[[LogIns], bool], ask: Callable[[LogIns, float], timedelta]
     ) -> list[tuple[str, timedelta]]:
+        if not self._known:  # as nearly always, and every look asks
+            return []
         with self._lock:
             some = [(account, known) for account, known in self._known.items() if concerned(known)]
-        at = self._clock.monotonic() if some else 0.0  # as nearly always there is none, and every look asks
+        at = self._clock.monotonic()
         return [(account, ask(known, at)) for account, known in some]

@@ -90,6 +90,8 @@ class Places:
 
     def has_room(self, target: str, account: str) -> bool:
         """True if a target may have its password set: it has a place, or there is one."""
+        if not (self._taken or self._in_flight or self._in_doubt):  # as nearly always
+            return True
         with self._condition:
             return self._has_room(target, account)
 
@@ -123,6 +125,8 @@ class Places:
 
         A target whose own password was not accepted may try again: somebody has to be the first.
         """
+        if not self._refused and not self._unaccepted:  # as nearly always
+            return False
         with self._condition:
             return self._is_refused(target, account)
 
@@ -149,8 +153,6 @@ class Places:
         return self._has_room(target, account, ahead) and not self._is_refused(target, account)
 
     def _is_refused(self, target: str, account: str) -> bool:
-        if not self._refused and not self._unaccepted:  # as nearly always
-            return False
         refused = self._refused | self._unaccepted
         own = refused.get(target) == account
         return not own and sum(other == account for other in refused.values()) >= self._beginning

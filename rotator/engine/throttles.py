@@ -219,12 +219,16 @@ class Throttles:
 
     def is_vouched_for(self, target: str) -> bool:
         """True if another credential of the account was accepted again since what this target has published is not."""
+        if not self._refused:  # as nearly always
+            return False
         with self._lock:
             account, since, _ = self._refused.get(target, ("", 0.0, 0.0))
             return self._accepted_again.get(account, -1.0) >= since
 
     def retirements_left(self) -> int:
         """Returns how many credentials may still be disabled or deleted in this minute."""
+        if not self._retired:  # as nearly always
+            return self._cap
         at = self._clock.monotonic()
         with self._lock:
             return self._left(at)

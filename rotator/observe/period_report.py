@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from rotator.core.holding import HoldReason
 from rotator.core.model import Target
 from rotator.core.password_history import Emergency, PasswordHistory, PasswordLife, TargetHistory
+from rotator.core.pause_history import PastPause
 from rotator.observe.report import VERDICT, Column, Kind, ReportRow, ReportTable, Verdict, moment_text
 
 _AGE = (Column("greatest_age_seconds", "Greatest age", Kind.DURATION), Column("limit_seconds", "Limit", Kind.DURATION))
@@ -27,6 +29,52 @@ _EMERGENCIES = (
     Column("published_at", "New one published", Kind.MOMENT),
     Column("ended_at", "Old one refused", Kind.MOMENT),
 )
+_EXCEPTIONS = (
+    Column("exception", "Exception"),
+    Column("concerned", "Concerned"),
+    Column("since", "From", Kind.MOMENT),
+    Column("until", "Until", Kind.MOMENT),
+    Column("reason", "Reason"),
+    Column("asked_until", "Asked until", Kind.MOMENT, detail=True),
+    Column("requested_by", "Who asked", detail=True),
+    Column("stated", "Said of themselves", detail=True),
+    Column("holds", "Holds", detail=True),
+)
+
+
+def exceptions_table(
+    pauses: Iterable[PastPause], targets: Iterable[Target], begin: datetime, end: datetime
+) -> ReportTable:
+    """Returns what held changes in a period: what people paused, and the blackouts that the policies have now."""
+    rows: list[ReportRow] = [
+        {
+            "exception": HoldReason.PAUSED.value,
+            "concerned": each.scope,
+            "since": moment_text(each.since),
+            "until": moment_text(each.end),
+            "asked_until": moment_text(each.until),
+            "requested_by": each.requested_by,
+            "stated": each.stated or None,
+            "reason": each.reason,
+            "holds": each.holds,
+        }
+        for each in pauses
+    ]
+    known = dict.fromkeys((target.policy.name, one) for target in targets for one in target.policy.blackouts)
+    rows += [
+        dict.fromkeys((column.key for column in _EXCEPTIONS), None)
+        | {
+            "exception": HoldReason.BLACKOUT.value,
+            "concerned": f"policy {policy}",
+            "since": moment_text(one.start),
+            "until": moment_text(one.end),
+            "reason": one.reason,
+            "holds": one.extent.value,
+        }
+        for policy, one in known
+        if one.start <= end and one.end >= begin
+    ]
+    return ReportTable("exceptions", "What held changes in the period", _EXCEPTIONS, rows, "Nothing.")
 
 
 def oldest_table(history: PasswordHistory, targets: Iterable[Target]) -> ReportTable:

@@ -112,6 +112,10 @@ class SimulatedRegistrar:
         with self._lock:
             return dict(self._refused)
 
+    def login_state(self, username: str, domain: str) -> LoginState:
+        """Returns what a username that registers for a domain is let in with: all that an answer depends on."""
+        return self._account(username, (domain,))[1].login_state(username, self.options.propagation)
+
     def answer(self, message: Message, source: tuple[str, int]) -> bytes | None:
         """Returns the response to a message; None if there is none."""
         with self._one_at_a_time:
@@ -134,7 +138,8 @@ class SimulatedRegistrar:
         if message.method not in self.options.serves:
             return _response(message, source, 405, [("Allow", ", ".join(self.options.serves))])
         digest = _credentials(message)
-        realm, account = self._account(message, digest)
+        user, domain = _user_and_domain(message.get(_who(message)))
+        realm, account = self._account(user, ((digest or {}).get("realm", ""), domain))
         if self.options.contact_required and not message.all("contact"):
             return _response(message, source, 400, [])
         for fault in self._injector.draw(account.name, REGISTER):
@@ -146,13 +151,12 @@ class SimulatedRegistrar:
             return self._challenge(message, source, realm, stale=False)
         return self._authenticate(message, source, account, digest)
 
-    def _account(self, message: Message, digest: dict[str, str] | None) -> tuple[str, SimulatedAccount]:
-        # By the realm of the credentials, by the domain that is registered for, else by the username.
+    def _account(self, user: str, named: tuple[str, ...]) -> tuple[str, SimulatedAccount]:
+        # By the realm of the credentials or the domain that is registered for, else by the username.
         realms = self._realms()
         if not realms:
             raise ValueError("no account has SIP users")
-        user, domain = _user_and_domain(message.get(_who(message)))
-        for realm in ((digest or {}).get("realm", ""), domain):
+        for realm in named:
             if realm in realms:
                 return realm, realms[realm]
         of_user = (item for item in realms.items() if any(one.username == user for one in item[1].credentials()))

@@ -11,7 +11,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from growth import measure_growth, measure_requests
-from replicas import measure_replicas
+from replicas import FEW, USUAL, measure_replicas
 from rich.console import Console
 from rich.table import Table
 from speed import Size, measure_speed
@@ -49,7 +49,7 @@ def main() -> None:
             if section == "speed":
                 result |= measure_speed(where, size, _say)
             elif section == "replicas":
-                result |= measure_replicas(where, size.in_place, _say)
+                result |= measure_replicas(where, size.in_place, (FEW,) if given.smoke else (FEW, USUAL), _say)
             elif section == "growth":
                 result |= measure_growth(where, sizes, _say)
             else:

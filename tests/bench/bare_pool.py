@@ -2,7 +2,7 @@
 
     python bare_pool.py NAME ROTATIONS WORKERS '{"READ": 4, "WRITE": 4, "PUT": 1, "GET": 1}' plain
 
-No decision, no claim, no proof, no pace, no metric, no retry: what is left is what the requests themselves cost. As
+No decision, no claim, no pace, no metric, no retry: what is left is what the requests and log-ins themselves cost. As
 `rotate --all`, it writes a request for each target first. `plain`: hvac and httpx as their documentation shows them.
 `own`: hvac and httpx over the leaner connections of rotator, which a script would not have.
 """
@@ -22,9 +22,13 @@ import requests
 from hvac.adapters import JSONAdapter
 from requests.adapters import HTTPAdapter
 
+from rotator.core.secret import Secret
 from rotator.daemon.clock import SystemClock
+from rotator.fields.network import HostPort
 from rotator.providers.http.deadline import Deadline
 from rotator.providers.http.transport import Network, trusted
+from rotator.providers.sip.links import SipRoute
+from rotator.providers.sip.register import register
 from rotator.vault.transport import Connection, VaultSession
 
 _PASSWORD = "Vbz!2025$SecureP"
@@ -126,8 +130,16 @@ class BarePool:
         for method in ("LIST", "POST", "PUT", "GET"):
             for _ in range(self._calls.get(method, 0)):
                 self._request(method, number)
+        for _ in range(self._calls.get("LOGIN", 0)):
+            self._log_in(number)
         self._connections.write(f"bare/sip/{self._name}{number}", {"username": "phone", "password": _PASSWORD})
         self._connections.write(f"bare/state/{self._name}{number}", _STATE)
+
+    def _log_in(self, number: int) -> None:
+        host, _, port = os.environ["BENCH_REGISTRAR"].partition(":")
+        route, clock = SipRoute(HostPort(host, int(port)), "udp"), SystemClock(Event())
+        result = register(route, f"phone{number}", Secret(_PASSWORD), clock=clock, timeout=10.0)
+        assert result.authenticated, result.reason
 
     def _request(self, method: str, number: int) -> None:
         path, body = f"/credentials/id-{number + 1}", None

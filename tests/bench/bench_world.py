@@ -38,8 +38,9 @@ class MeasuredRun:
     seconds: float
     cpu: float  # seconds, of the process and its children
     rotating: float  # seconds between the first and the last write at the provider
-    requests: Mapping[str, int]  # at the provider by method, LIST apart; at Vault READ and WRITE
+    requests: Mapping[str, int]  # at the provider by method, LIST apart, and LOGIN; at Vault READ and WRITE
     failed: int = 0  # rotations, of `rotate --output json`
+    daemons: float = 0.0  # seconds of `cpu` that were those of daemons beside it
 
     def calls(self, rotations: int) -> dict[str, float]:
         """Returns the requests of one rotation."""
@@ -49,14 +50,17 @@ class MeasuredRun:
 class BenchWorld:
     """OpenBao, the lean Vobiz, and a folder for configurations."""
 
-    def __init__(self, vault: str, vobiz: str, folder: Path, servers: "Sequence[subprocess.Popen[bytes]]") -> None:
-        self.vault, self.vobiz, self.folder, self.servers = vault, vobiz, folder, servers
+    def __init__(
+        self, vault: str, vobiz: str, registrar: str, folder: Path, servers: "Sequence[subprocess.Popen[bytes]]"
+    ) -> None:
+        self.vault, self.vobiz, self.registrar, self.folder, self.servers = vault, vobiz, registrar, folder, servers
         self._call("PUT", "sys/policies/acl/rotator", {"policy": rotator_policy("secret", "rotator/state", ["sip/*"])})
         made = self._call("POST", "auth/token/create", {"policies": ["rotator"], "ttl": "12h"})
         self.environment = {
             **os.environ,
             "BENCH_VAULT": vault,
             "BENCH_VOBIZ": f"{vobiz}/api/v1/Account/{ACCOUNT}",
+            "BENCH_REGISTRAR": registrar,
             "BENCH_ROOT": ROOT_TOKEN,
             "VAULT_TOKEN": made["auth"]["client_token"],
             "VOBIZ_TOKEN": TOKEN,
@@ -79,8 +83,14 @@ class BenchWorld:
             counts["READ" if kind == "read" else "WRITE"] += int(number)
         return counts
 
-    def configure(self, name: str, targets: Sequence[Mapping[str, Any]], **daemon: Any) -> Path:
-        """Writes a configuration whose limits never matter, and in which nothing falls due by itself."""
+    def configure(
+        self, name: str, targets: Sequence[Mapping[str, Any]], *, log_in: bool = False, **daemon: Any
+    ) -> Path:
+        """Writes a configuration whose limits never matter, and in which nothing falls due by itself.
+
+        `log_in`: a registrar proves the passwords.
+        """
+        proof = {"registrar": self.registrar, "sip_transport": "udp"} if log_in else {}
         document = {
             "vault": {"address": self.vault, "auth": {"method": "token", "token": {"env": "VAULT_TOKEN"}}},
             "providers": {
@@ -90,6 +100,7 @@ class BenchWorld:
                     "auth_id": ACCOUNT,
                     "auth_token": {"env": "VOBIZ_TOKEN"},
                     "rate_limit": "100000/s",
+                    **proof,
                 }
             },
             "policies": {"yearly": {"every": "360d", "overlap": "30d", "quarantine": "30d"}},
@@ -148,9 +159,11 @@ def bench_world(folder: Path, credentials: int) -> Iterator[BenchWorld]:
         running(vobiz, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server,
     ):
         assert server.stdout is not None
-        listens = int(server.stdout.readline())
+        listens, registrar = server.stdout.readline().decode().split()
         _wait_for(f"http://{address}/v1/sys/health")
-        yield BenchWorld(f"http://{address}", f"http://127.0.0.1:{listens}", folder, (vault, server))
+        yield BenchWorld(
+            f"http://{address}", f"http://127.0.0.1:{listens}", f"127.0.0.1:{registrar}", folder, (vault, server)
+        )
 
 
 @contextmanager

@@ -18,11 +18,16 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def run_beside_daemons(
-    world: BenchWorld, configs: Mapping[Path, int], targets: int, words: Sequence[str], latency: float
+    world: BenchWorld,
+    configs: Mapping[Path, int],
+    targets: int,
+    words: Sequence[str],
+    latency: float,
+    ready: Callable[[], None] = lambda: None,
 ) -> MeasuredRun:
     """Runs a command while daemons live that have looked at all their targets. The CPU time is that of all of them.
 
-    `configs` has the configuration of each daemon, and its port for probes.
+    `configs` has the configuration of each daemon, and its port for probes; `ready` is called before the command.
     """
     log, before = world.folder / "daemon.log", world.vault_requests()["READ"]
     with log.open("wb") as output, ExitStack() as started:
@@ -33,9 +38,11 @@ def run_beside_daemons(
         until(lambda: all(answers(f"http://127.0.0.1:{probes}/readyz") for probes in configs.values()), log)
         until(lambda: world.vault_requests()["READ"] - before >= 2 * targets, log)
         time.sleep(_KNOWN_TO_ALL if len(daemons) > 1 else 0.0)
+        ready()
         used = sum(map(cpu_of, daemons))
         run = world.run(words, latency)
-        return replace(run, cpu=run.cpu + sum(map(cpu_of, daemons)) - used)
+        used = sum(map(cpu_of, daemons)) - used
+        return replace(run, cpu=run.cpu + used, daemons=used)
 
 
 def until(true: Callable[[], bool], log: Path) -> None:

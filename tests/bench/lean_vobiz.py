@@ -1,11 +1,11 @@
 """A lean Vobiz for measuring: the requests of trunk credentials over asyncio, without a framework.
 
 The simulated Vobiz, which the tests use, takes longer for an answer than `rotator` for a rotation. This one
-keeps none of the provider's rules, checks the account's key, and counts what arrives.
+keeps none of the provider's rules, checks the account's key, and counts what arrives. A registrar knows its passwords.
 
     python lean_vobiz.py TOKEN CREDENTIALS
 
-prints its port, and ends when its standard input does.
+prints its port and that of its registrar, and ends when its standard input does.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from lean_registrar import LeanRegistrar
 
 ACCOUNT = "MA_BENCH"
 _BASE = f"/api/v1/Account/{ACCOUNT}/"
@@ -34,6 +36,8 @@ class LeanVobiz:
         self.latency = 0.0  # seconds that each answer takes
         self._made = 0
         self._credentials: dict[str, dict[str, Any]] = {}
+        self._passwords: dict[str, str] = {}  # by username
+        self.registrar = LeanRegistrar(self._password, lambda: self.counts)
         for number in range(credentials):
             self._add(f"phone{number}")
         self._forget()
@@ -47,6 +51,9 @@ class LeanVobiz:
         made = {"id": f"id-{self._made}", "username": username, "password": "<redacted>", "realm": "", "enabled": True}
         self._credentials[str(made["id"])] = made
         return made
+
+    def _password(self, username: str) -> str | None:
+        return self._passwords.get(username)
 
     def answer(self, method: str, target: str, head: bytes, body: bytes) -> tuple[Reply, float]:
         """Returns the answer, and how many seconds later it is sent."""
@@ -68,7 +75,7 @@ class LeanVobiz:
         """`/bench?latency=0.05` begins a measurement; `/bench` returns what was counted since."""
         query = parse_qs(urlsplit(target).query)
         if "latency" in query:
-            self.latency = float(query["latency"][0])
+            self.latency = self.registrar.latency = float(query["latency"][0])
             self._forget()
         return 200, {**self.counts, "seconds": self.ended - self.began}
 
@@ -81,6 +88,7 @@ class LeanVobiz:
     def _single(self, method: str, target: str, body: bytes) -> Reply:
         given = json.loads(body) if body else {}
         if method == "POST":
+            self._passwords[given["username"]] = given["password"]
             return 201, self._add(given["username"])
         found = self._credentials.get(target.rpartition("/")[2])
         if found is None:
@@ -88,6 +96,8 @@ class LeanVobiz:
         if method == "DELETE":
             del self._credentials[found["id"]]
             return 204, None
+        if "password" in given:
+            self._passwords[found["username"]] = given["password"]
         found["enabled"] = given.get("enabled", found["enabled"])
         return 200, found
 
@@ -135,13 +145,14 @@ def _length(head: bytes) -> int:
     return int(lowered[at + 17 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
 
 
-async def serve(vobiz: LeanVobiz, tell: Callable[[int], None]) -> None:
-    """Serves on a free port of this machine until standard input ends."""
+async def serve(vobiz: LeanVobiz, tell: Callable[[int, int], None]) -> None:
+    """Serves on free ports of this machine until standard input ends."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _LeanConnection(vobiz), "127.0.0.1", 0, backlog=512)
-    tell(server.sockets[0].getsockname()[1])
+    registrar, _ = await loop.create_datagram_endpoint(lambda: vobiz.registrar, ("127.0.0.1", 0))
+    tell(server.sockets[0].getsockname()[1], registrar.get_extra_info("sockname")[1])
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(LeanVobiz(sys.argv[1], int(sys.argv[2])), lambda port: print(port, flush=True)))
+    asyncio.run(serve(LeanVobiz(sys.argv[1], int(sys.argv[2])), lambda *ports: print(*ports, flush=True)))

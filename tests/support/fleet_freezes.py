@@ -102,8 +102,9 @@ def neglected_pauses(world: "FleetWorld", target: Target, look: Look | None) -> 
         late = str(record.facts.get("reason", "")).startswith("a late call")
         if begun and by_itself and not late and held and not is_ahead(world):
             yield "paused", f"{record.facts.get('requested_by')} began within a pause until {held[0].until:%Y-%m-%d}"
-    right = not world.store.ahead and not any(process.clock.offset for process in world.processes)
-    if look is not None and look.freezes.in_force and not held and right:
+    if look is None or held or not look.freezes.in_force:
+        return
+    if not world.store.ahead and not any(process.clock.offset for process in world.processes):
         yield "paused", "it is held, and no pause holds it"
 
 

@@ -212,8 +212,11 @@ class FleetJudge:
             watched.owed.clear()
         else:
             replaced = [] if before is None else [(before.username, before.password)]
+            leaked = [one[:2] for one in watched.compromised]  # a path that is left follows when the emergency is over
             for username, password in (*replaced, *_held_by_refusal(state)):
-                if username and password and username != handed.username and self.accepts(watched, username, password):
+                if username is None or password is None or (username, password) in leaked:
+                    continue
+                if username != handed.username and self.accepts(watched, username, password):
                     until = handed.since + self._overlap(watched)
                     watched.owed[username] = OwedOverlap(username, password, until)
         for one in watched.documents.values():

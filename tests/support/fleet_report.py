@@ -139,7 +139,7 @@ class ReportedFleet:
         drawn = _draw(seed, years, list(self.world.targets), len(self.world.accounts))
         if outage is not None:
             self.world.later(OUTAGE - BEGIN, lambda: self._break(outage))
-        with registrar_in_process(self.world.clock, self.world.lag):
+        with registrar_in_process(self.world.lag):
             asked = False
             for event in [*drawn, None]:
                 until = BEGIN + event.after if event is not None else END

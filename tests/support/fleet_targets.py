@@ -134,6 +134,9 @@ class JudgedTarget:
 
     def state_in(self, states: dict[str, Versioned]) -> TargetState:
         """The state document, wherever a rename has come to."""
+        if len(self.names) == 1:  # as nearly always
+            found = states.get(self.name)
+            return found.state if found is not None else TargetState(self.name)
         known = [states[name].state for name in reversed(self.names) if name in states]
         alive = (state for state in known if not is_empty(state))
         return next(alive, known[0] if known else TargetState(self.name))

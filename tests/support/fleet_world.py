@@ -89,7 +89,7 @@ class FleetWorld:
             identity: key
             for key, one in self.accounts.items()
             if not key.startswith("telnyx")  # it does not say which account a key belongs to
-            and (identity := one.provider.adapter(self.clock, FakeRandomness()).identity)
+            and (identity := one.identity)
         }
         self.had_another_key = False
         self.targets: dict[str, Target] = {}  # as the configuration file has them now
@@ -139,9 +139,7 @@ class FleetWorld:
         randomness = FakeRandomness(self.luck.randrange(1 << 30))
         return Engine(
             store=self.store,
-            providers={
-                key: self.accounts[meant].provider.adapter(clock, randomness) for key, meant in configured.items()
-            },
+            providers={key: self.accounts[meant].adapter(clock, randomness) for key, meant in configured.items()},
             clock=clock,
             randomness=randomness,
             audit=self.audit,

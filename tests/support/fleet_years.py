@@ -60,7 +60,7 @@ def run_fleet(seed: int, years: float, targets: int = 100, events: Sequence[Flee
     happened: Counter[str] = Counter()
     broken: PromiseBroken | None = None
     done: list[FleetEvent] = []
-    with registrar_in_process(world.clock, world.lag), _without_collector():
+    with registrar_in_process(world.lag), _without_collector():
         try:
             rest = YEAR / 4
             checks = [rest * (number + 1) for number in range(int(years * 4))]

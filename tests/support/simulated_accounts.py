@@ -144,9 +144,10 @@ class FaultyTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
-        self.api_requests += not request.url.path.startswith("/gateway/")
+        path = request.url.raw_path.decode("ascii").partition("?")[0]
+        self.api_requests += not path.startswith("/gateway/")
         fault = self._next_fault(request)
-        label = f"{request.method} {request.url.path.rpartition('/')[0].rpartition('/')[2]}"
+        label = f"{request.method} {path.rpartition('/')[0].rpartition('/')[2]}"
         with self.points.around(label):
             answer = self._inner.handle_request(request) if fault is None or fault in CARRIED_OUT else None
         return self._faulty_answer(fault, answer)

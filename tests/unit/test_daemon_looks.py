@@ -72,7 +72,7 @@ def looks(engine: BlockingEngine, store: MemoryStore, forgotten: list[str]) -> L
     looks = Looks(snapshot, Health(clock), clock, threading.Event())
     by_name = {"phone": replace(REPLACE, name="phone")}
     looks.components = SimpleNamespace(
-        engine=engine, by_name=by_name, store=store, settings=SimpleNamespace(age_limit=None)
+        engine=engine, by_name=by_name, store=store, settings=SimpleNamespace(core_policies={}, age_limit=None)
     )  # type: ignore[assignment]
     return looks
 

@@ -95,6 +95,30 @@ def test_no_value_gets_into_the_audit_whatever_it_is_wrapped_in() -> None:
     assert verify(stream.getvalue().splitlines()).ok
 
 
+@pytest.mark.parametrize("where", ["verb", "target", "outcome", "reason"])
+def test_a_value_in_one_place_is_hidden_there_and_the_rest_is_recorded_as_it_is(where: str) -> None:
+    stream, redactor = io.StringIO(), Redactor()
+    redactor.add(Secret(SENTINEL))
+    log = AuditLog([StreamSink(stream)], FakeClock(), FakeRandomness(), redactor)
+    log.attach(MemoryAuditStore(), {})
+    words = {"verb": "publish", "target": "phone", "outcome": "done", "reason": "leaver", "stated": "Basic"}
+    said = words | {where: f"is {SENTINEL}"}
+    log.record(said["verb"], said["target"], said["outcome"], reason=said["reason"], stated=said["stated"])
+    record = json.loads(stream.getvalue().splitlines()[1])
+    found = {name: record[name] for name in ("verb", "target", "outcome")} | record["facts"]
+    assert found == words | {where: "is ***"}
+
+
+def test_what_follows_bearer_and_what_is_too_long_is_taken_out_of_facts() -> None:
+    stream = io.StringIO()
+    log = audit_on(StreamSink(stream))
+    log.record("x", "y", "z", detail="sent Bearer abcdefgh.ijkl")
+    log.record("x", "y", "z", detail="l" * 20_000)
+    first, second = (json.loads(line)["facts"]["detail"] for line in stream.getvalue().splitlines()[1:])
+    assert first == "sent Bearer ***"
+    assert second.endswith("... (cut: 20000 characters)")
+
+
 def test_facts_that_json_has_no_word_for_are_written_as_text() -> None:
     stream = io.StringIO()
     audit_on(StreamSink(stream)).record("x", "y", "z", nan=float("nan"), much=float("inf"), odd="\ud800 é\n")
@@ -292,6 +316,27 @@ def test_after_logrotate_the_chain_goes_on_in_the_new_file(tmp_path: Path) -> No
     assert verbs_of(old) == ["start", "one"]
     (third,) = records_of(path)
     assert (third["verb"], third["seq"]) == ("three", 3)
+
+
+def test_a_line_that_another_process_has_cut_short_is_ended_first(tmp_path: Path) -> None:
+    path = tmp_path / "audit"
+    log = audit_file(path)
+    log.record("one", "phone", "done")
+    with path.open("ab") as other:
+        other.write(b'{"chain":"of another')
+    log.record("two", "phone", "done")
+    log.record("three", "phone", "done")
+    lines = path.read_bytes().splitlines()
+    assert lines.pop(2) == b'{"chain":"of another'
+    assert [json.loads(line)["verb"] for line in lines] == ["start", "one", "two", "three"]
+
+
+def test_a_write_returns_when_the_disk_has_it(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "audit")
+    (tmp_path / "audit").unlink()
+    for _ in range(2):  # the first file, and the one after it
+        assert fcntl.fcntl(sink._file, fcntl.F_GETFL) & os.O_DSYNC
+        sink.write([Line("chain", 0, "{}")])
 
 
 _WRITER = """

@@ -38,6 +38,7 @@ from rotator.providers.http.witness import SeenAnswer, exchange
 _MARGIN = 1.0  # seconds of local work beyond the deadline
 _PATIENCE_ELSEWHERE = 10.0  # seconds: devices may be out until what is asked there is known
 _HEADER_VALUE = re.compile(r"[!-~]+")
+_WITH_LENGTH = ("POST", "PUT", "PATCH")  # which say also that they have no body (RFC 9110, 8.6)
 _STATUSES = frozenset(HTTPStatus)
 
 
@@ -216,17 +217,27 @@ class Http:
 
     def _built(self, request: HttpRequest, deadline: float) -> httpx.Request:
         """Builds the request: the only place where secrets are revealed for HTTP."""
+        url = _url(f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else ""))
+        content = _content(request)
+        # With a stream httpx adds no headers of its own, which takes as long as all the rest.
         return httpx.Request(
             request.method,
-            _url(f"{self._base_url}{request.path}" + (f"?{urlencode(request.query)}" if request.query else "")),
-            content=_content(request),
-            headers=self._headers(request),
+            url,
+            headers=self._headers(request, url, content),
+            stream=httpx.ByteStream(content or b""),
             extensions={"timeout": self._timeouts(deadline)},
         )
 
-    def _headers(self, request: HttpRequest) -> dict[str, str]:
+    def _headers(self, request: HttpRequest, url: httpx.URL, content: bytes | None) -> dict[str, str]:
         # Not compressed: a small answer cannot become a large one.
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "rotator"}
+        headers = {
+            "Host": url.netloc.decode("ascii"),
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "rotator",
+        }
+        if content is not None or request.method in _WITH_LENGTH:
+            headers["Content-Length"] = str(len(content or b""))
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         elif request.form is not None:

@@ -22,6 +22,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BARE = re.compile(r"[^\s,;\"]+")
 _STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ")
 _LENGTH = re.compile(r"[0-9]{1,5}")
+_FOLD = re.compile(r"\r\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_HEADERS = 64
 _LONGEST_LINE = 2048
@@ -50,11 +51,14 @@ class Message:
 
     def all(self, name: str) -> tuple[str, ...]:
         """Returns every value of a header, in order."""
-        return tuple(value for key, value in self.headers if key == name)
+        return tuple([value for key, value in self.headers if key == name])
 
     def get(self, name: str) -> str:
         """Returns the first value of a header, or an empty string."""
-        return next((value for key, value in self.headers if key == name), "")
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return ""
 
     @property
     def status(self) -> int | None:
@@ -89,30 +93,24 @@ def parse(message: bytes) -> Message:
     if len(message) > LARGEST_MESSAGE:
         raise SipError(f"a SIP message of more than {LARGEST_MESSAGE} bytes")
     head = message.partition(b"\r\n\r\n")[0].decode("utf-8", errors="replace")
-    start, *lines = _unfolded(head.split("\r\n"))
+    start, *lines = _lines(head)
     read = Message(start, tuple(_header(line) for line in lines if line))
     if read.status is None and not read.method:
         raise SipError("neither a SIP request nor a SIP response")
     return read
 
 
-def _unfolded(lines: list[str]) -> list[str]:
-    """Joins the lines of each header (RFC 3261, 7.3.1)."""
-    headers: list[list[str]] = []
-    for line in lines:
-        if headers and line.startswith((" ", "\t")):
-            headers[-1].append(line.strip())
-        else:
-            headers.append([line])
-    if len(headers) > _MOST_HEADERS:
+def _lines(head: str) -> list[str]:
+    """Returns the start line and each header; one that goes on in the next line (RFC 3261, 7.3.1) is joined."""
+    lines = _FOLD.sub(" ", head).replace("\t", " ").split("\r\n")
+    if len(lines) > _MOST_HEADERS:
         raise SipError(f"a SIP message with more than {_MOST_HEADERS} headers")
-    joined = [" ".join(parts).replace("\t", " ") for parts in headers]
-    if max(map(len, joined)) > _LONGEST_LINE:
+    if max(map(len, lines)) > _LONGEST_LINE:
         raise SipError(f"a SIP header of more than {_LONGEST_LINE} characters")
     # What is echoed, such as a realm, must not be able to start another header.
-    if _CONTROL.search("".join(joined)):
+    if _CONTROL.search("".join(lines)):
         raise SipError("a SIP header with a control character")
-    return joined
+    return lines
 
 
 def _header(line: str) -> tuple[str, str]:

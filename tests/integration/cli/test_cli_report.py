@@ -87,6 +87,33 @@ def test_who_holds_a_target_until_when_and_why_is_said_at_a_terminal_and_in_file
     assert (row["exception"], row["exception_until"]) == ("blackout", f"{until + timedelta(days=1)}T00:00:00Z")
 
 
+def test_a_report_of_a_period_has_what_was_held_in_it(environment, office, run_command):
+    until = (datetime.now(UTC) + timedelta(days=2)).date()
+    asked = ("--reason", "PBX is replaced", "--until", str(until), "--by", "alice")
+    assert run_command("pause", "office", *asked).code == 0
+    assert run_command("resume", "office").code == 0
+    freeze = {"start": today(), "end": str(until), "timezone": "UTC", "reason": "end of year"}
+    environment.configure([OFFICE], policies={"fast": DAY["fast"] | {"blackouts": [freeze]}})
+    printed = run_command("report", "--from", today(), "--output", "json").json
+    paused, blackout = printed["exceptions"]
+    assert (paused["exception"], paused["concerned"], paused["reason"]) == ("paused", "office", "PBX is replaced")
+    assert paused["until"].startswith(today())  # somebody ended it
+    assert paused["asked_until"] == f"{until}T00:00:00Z"
+    assert paused["requested_by"].startswith("vault:approle")
+    assert "by alice" in paused["stated"]
+    assert (blackout["exception"], blackout["concerned"]) == ("blackout", "policy fast")
+    assert (blackout["until"], blackout["reason"]) == (f"{until + timedelta(days=1)}T00:00:00Z", "end of year")
+    assert printed["summary"]["exceptions"] == 2
+    assert "the blackouts are those that the configuration has now" in printed["notes"]
+    others = run_command("report", "office", "--from", "2020-01-01", "--to", "2020-01-02", "--output", "json").json
+    assert others["exceptions"] == []
+    page = run_command("report", "--from", today(), "--output", "html").out
+    assert "What held changes in the period" in page
+    at_a_terminal = run_command("report", "--from", today()).out
+    assert "--output json or html also has: asked until, who asked, said of themselves, holds" in at_a_terminal
+    assert "PBX is replaced" in at_a_terminal
+
+
 def test_a_password_over_its_limit_ends_the_command_with_1(environment, office, run_command):
     assert run_command("rotate", "office").code == 0
     store = environment.vault.store

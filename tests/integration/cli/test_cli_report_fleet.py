@@ -1,4 +1,4 @@
-"""The auditor's question, asked of a fleet that lived through nine months: the two commands, held against the truth.
+"""The auditor's question, asked of a fleet that lived through half a year: the two commands, held against the truth.
 
 `pytest --long` has 5,000 targets.
 """
@@ -34,7 +34,7 @@ def test_no_password_was_older_than_90_days_and_who_did_the_emergency_change(env
     for row in rows.values():
         said = timedelta(seconds=row["greatest_age_seconds"])
         true = fleet.truth.oldest(row["username"], BEGIN, END)
-        assert true - MARGIN <= said <= true + timedelta(days=1), row
+        assert true - MARGIN <= said <= true + timedelta(days=2), row
         ages[row["target"]] = said
     # Nothing that a provider accepted is left out.
     assert fleet.truth.oldest_of_all(BEGIN, END) <= max(ages.values()) + MARGIN

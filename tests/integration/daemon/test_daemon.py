@@ -248,7 +248,8 @@ def test_no_password_and_no_token_in_anything_that_a_run_at_debug_shows(environm
             daemon.send(signal.SIGUSR1)
         if round_ == 2:
             shown.append(environment.run_rotator("rotate", "--all", "--no-wait"))
-    shown += [" ".join(process.cmdline()) for process in psutil.process_iter() if process.is_running()]
+    everybody = psutil.process_iter(["cmdline"])  # None: it has ended since
+    shown += [" ".join(process.info["cmdline"] or ()) for process in everybody]
     for arguments in (["status"], ["plan", "--output", "json"], ["check-config"]):
         shown.append(environment.run_rotator(*arguments))
     assert daemon.stop() == 0

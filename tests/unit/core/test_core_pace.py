@@ -317,7 +317,7 @@ def test_a_process_reserves_again_shortly_before_its_last_slot_and_not_earlier()
 @pytest.mark.parametrize(
     ("per_second", "waiting", "number"),
     [
-        (1000, 1, 49),  # a twentieth of a second's worth at least: one slot is next to nothing
+        (1000, 1, 10),  # a hundredth of a second's worth at least: one slot is next to nothing
         (1000, 500, 500),
         (1000, 5000, 979),  # a second's worth at most
         (5, 1, 1),
@@ -347,37 +347,55 @@ def test_what_many_have_reserved_ahead_at_a_slow_account_is_believed(minutes, be
 
 
 def test_while_nobody_else_reserves_the_shortest_run_grows_to_half_a_second():
-    """At a limit that nobody reaches, a process alone would wait for a write after every twentieth of a second."""
+    """At a limit that nobody reaches, a process alone would wait for a write after every hundredth of a second."""
     process = PacedProcess(SharedPace(), "p", (1000, SECOND), 0.0, 0.0)
     sizes = []
-    for _ in range(6):
+    for _ in range(8):
         number = process.slots.wanted(1, process.now)
         sizes.append(number)
         process.begin(1)
         process.end()
         process.shared.true += 0.6  # none of them was used
-    assert sizes == [49, 49, 98, 196, 392, 490]
+    assert sizes == [10, 10, 20, 40, 79, 157, 314, 490]
     another = PacedProcess(process.shared, "pp", (1000, SECOND), 0.0, 0.0)
     another.begin(1)
     another.end()
     process.begin(1)
     process.end()
     process.shared.true += 0.6
-    assert process.slots.wanted(1, process.now) == 49, "somebody else reserves"
+    assert process.slots.wanted(1, process.now) == 10, "somebody else reserves"
 
 
 def test_a_process_alone_reserves_before_time_ends_its_run():
     slots = Slots(1000, SECOND, "p")
-    reserve(slots, 50)
-    assert not slots.wanted_ahead(0.049), "somebody else may want the next ones"
+    reserve(slots, 10)
+    assert not slots.wanted_ahead(0.009), "somebody else may want the next ones"
     before = AccountPace(1, slots._free_at, "p")
-    written = slots.reserve(before, Moment(START), 0.0, 100)
-    slots.add(before, written, Moment(START), 0.0, 100)
-    ends = 0.150 * 1.021
-    assert not slots.wanted_ahead(ends - 0.06)
-    assert slots.wanted_ahead(ends - 0.04) == 98
+    written = slots.reserve(before, Moment(START), 0.0, 20)
+    slots.add(before, written, Moment(START), 0.0, 20)
+    ends = 0.030 * 1.021
+    assert not slots.wanted_ahead(ends - 0.012)
+    assert slots.wanted_ahead(ends - 0.008) == 20
     slots.clear()
-    assert not slots.wanted_ahead(ends - 0.04)
+    assert not slots.wanted_ahead(ends - 0.008)
+
+
+def test_processes_that_need_little_of_a_high_limit_hardly_wait_for_each_other():
+    """Whoever reserves holds up all others for as long as his run takes, however little of it he uses."""
+    shared = SharedPace()
+    processes = [PacedProcess(shared, "p" * (n + 1), (1000, SECOND), 0.0, 0.001) for n in range(3)]
+    wants, waits = [0.0, 0.007, 0.014], []
+    while shared.true < 20.0:
+        for number, process in enumerate(processes):
+            if wants[number] <= shared.true:
+                process.begin(1)
+                process.end()
+                if process.send(1):
+                    waits.append(shared.true - wants[number])
+                    wants[number] = shared.true + 0.022  # as four workers at a provider that takes 88 ms
+        shared.true += 0.001
+    assert sum(waits) / len(waits) < 0.012
+    assert most_in_a_window(shared.sent, 1.0) <= 1000
 
 
 def test_at_a_limit_that_may_be_used_up_a_process_reserves_no_more_than_is_waited_for():
@@ -389,4 +407,4 @@ def test_at_a_limit_that_may_be_used_up_a_process_reserves_no_more_than_is_waite
         before = written
     assert not slots.wanted_ahead(6 * slots.interval)
     slots._drop_late(1.0)
-    assert slots.wanted(1, 1.0) == 8, "a twentieth of a second's worth, as at first"
+    assert slots.wanted(1, 1.0) == 2, "a hundredth of a second's worth, as at first"

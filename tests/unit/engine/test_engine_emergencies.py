@@ -336,6 +336,24 @@ def test_an_emergency_is_not_forgotten_while_its_credential_is_gone():
     assert not world.provider.accepts(leaked.username, leaked.password)
 
 
+def test_an_emergency_stays_until_somebody_corrects_the_letters_of_the_idle_username():
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office")
+    engine = world.engine()
+    engine.look(world.target)
+    leaked = world.consumer
+    world.provider.add("officeb")
+    world.target = replace(ALTERNATING, name="office", path=world.target.path, usernames=("office", "officeB"))
+    world.request(engine, compromised=True)
+    world.settle(engine, timedelta(hours=1))
+    assert "configure it in the letters used there" in world.state.last_error
+    assert world.provider.accepts(leaked.username, leaked.password)
+    world.target = replace(world.target, usernames=("office", "officeb"))
+    world.settle(engine, timedelta(hours=12))
+    assert world.published_works
+    assert not world.provider.accepts(leaked.username, leaked.password)
+
+
 def test_an_emergency_of_a_name_that_the_account_never_had_is_dropped():
     world = EngineHarness(IN_PLACE)
     engine = world.engine()
