@@ -59,7 +59,7 @@ class PlainConnections:
     def __init__(self, workers: int) -> None:
         session = requests.Session()
         session.mount("http://", HTTPAdapter(pool_connections=workers, pool_maxsize=workers))  # 10 would be too few
-        self._kv = hvac.Client(os.environ["BENCH_VAULT"], os.environ["BENCH_ROOT"], session=session).secrets.kv.v2
+        self._kv = hvac.Client(os.environ["BENCH_VAULT"], os.environ["BENCH_TOKEN"], session=session).secrets.kv.v2
         self._provider = httpx.Client(base_url=os.environ["BENCH_VOBIZ"], headers=_headers(), limits=_LIMITS)
 
     def read(self, path: str) -> None:
@@ -82,7 +82,7 @@ class OwnConnections:
     def __init__(self) -> None:
         vault = os.environ["BENCH_VAULT"]
         session = VaultSession(Connection(vault), SystemClock(Event()))
-        self._adapter = JSONAdapter(base_uri=vault, token=os.environ["BENCH_ROOT"], session=session)
+        self._adapter = JSONAdapter(base_uri=vault, token=os.environ["BENCH_TOKEN"], session=session)
         self._transport = Network(trusted(None), Deadline(SystemClock(Event())), None)
         self._headers, self._timeouts = _headers(), {"timeout": httpx.Timeout(10).as_dict()}
 

@@ -28,6 +28,10 @@ ROOT_TOKEN = "bench-root"
 _RESULTS = (Exit.FAILED, Exit.VAULT)  # of `rotate`: some targets were not rotated
 _LIMIT = 60.0  # seconds until a process has to be ready
 _TELEMETRY = 'telemetry {\n  prometheus_retention_time = "1h"\n  disable_hostname = true\n}\n'
+_POLICY = """
+path "secret/data/*" { capabilities = ["create", "read", "update"] }
+path "+/rotate-role/*" { capabilities = ["update"] }
+"""
 _COUNT = re.compile(r"^vault_route_(create|read|update)_secret__count (\d+)", re.MULTILINE)
 
 
@@ -55,13 +59,17 @@ class BenchWorld:
     ) -> None:
         self.vault, self.vobiz, self.registrar, self.folder, self.servers = vault, vobiz, registrar, folder, servers
         self._call("PUT", "sys/policies/acl/rotator", {"policy": rotator_policy("secret", "rotator/state", ["sip/*"])})
+        # No contestant has the root token, whose requests cost OpenBao half as much as those of any other.
+        self._call("PUT", "sys/policies/acl/bench", {"policy": _POLICY})
         made = self._call("POST", "auth/token/create", {"policies": ["rotator"], "ttl": "12h"})
         self.environment = {
             **os.environ,
             "BENCH_VAULT": vault,
             "BENCH_VOBIZ": f"{vobiz}/api/v1/Account/{ACCOUNT}",
             "BENCH_REGISTRAR": registrar,
-            "BENCH_ROOT": ROOT_TOKEN,
+            "BENCH_TOKEN": self._call("POST", "auth/token/create", {"policies": ["bench"], "ttl": "12h"})["auth"][
+                "client_token"
+            ],
             "VAULT_TOKEN": made["auth"]["client_token"],
             "VOBIZ_TOKEN": TOKEN,
         }

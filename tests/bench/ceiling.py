@@ -26,7 +26,7 @@ class Ceiling:
         self._name, self._calls, self._session = name, calls, session
         self._vault, self._vobiz = f"{os.environ['BENCH_VAULT']}/v1/secret/data", os.environ["BENCH_VOBIZ"]
         self._key = {"X-Auth-ID": "MA_BENCH", "X-Auth-Token": os.environ["VOBIZ_TOKEN"]}
-        self._token = {"X-Vault-Token": os.environ["BENCH_ROOT"]}
+        self._token = {"X-Vault-Token": os.environ["BENCH_TOKEN"]}
 
     async def ask(self, number: int) -> None:
         """Writes the request."""

@@ -13,7 +13,7 @@ import requests
 
 def main() -> None:
     """Rotates."""
-    vault = hvac.Client(os.environ["BENCH_VAULT"], os.environ["BENCH_ROOT"])
+    vault = hvac.Client(os.environ["BENCH_VAULT"], os.environ["BENCH_TOKEN"])
     vobiz = requests.Session()
     vobiz.headers.update({"X-Auth-ID": "MA_BENCH", "X-Auth-Token": os.environ["VOBIZ_TOKEN"]})
     for number in range(int(sys.argv[1])):

@@ -5,7 +5,7 @@ for ((number = 0; number < $1; number++)); do
   password=$(head -c 16 /dev/urandom | base64 | tr -dc 'A-Za-z0-9')
   curl -fsS -o /dev/null -X PUT -H 'X-Auth-ID: MA_BENCH' -H "X-Auth-Token: $VOBIZ_TOKEN" \
     -d "{\"password\": \"$password\"}" "$BENCH_VOBIZ/credentials/id-$((number + 1))"
-  curl -fsS -o /dev/null -X POST -H "X-Vault-Token: $BENCH_ROOT" \
+  curl -fsS -o /dev/null -X POST -H "X-Vault-Token: $BENCH_TOKEN" \
     -d "{\"data\": {\"username\": \"phone$number\", \"password\": \"$password\"}}" \
     "$BENCH_VAULT/v1/secret/data/naive/$number"
 done

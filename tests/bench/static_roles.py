@@ -165,7 +165,7 @@ def main() -> None:
     mount, rotations, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     vault = os.environ["BENCH_VAULT"]
     session = VaultSession(Connection(vault, timeout=60.0), SystemClock(Event()))
-    adapter = JSONAdapter(base_uri=vault, token=os.environ["BENCH_ROOT"], session=session, timeout=60)
+    adapter = JSONAdapter(base_uri=vault, token=os.environ["BENCH_TOKEN"], session=session, timeout=60)
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda number: adapter.post(f"/v1/{mount}/rotate-role/phone{number}"), range(rotations)))
 
