@@ -44,18 +44,24 @@ _WITH_IDENTITY = {"vobiz", "vobiz-endpoint", "apinizer"}  # of Telnyx, nothing b
 WHO = st.integers(0, 1)
 NAME = st.sampled_from(["office", "lobby"])
 ACCOUNT = st.sampled_from(["one", "two"])
+_STEPS = st.integers(0, 8)
 
 
 def rule(**arguments: Any) -> Callable[[Callable[..., None]], Any]:
-    """A rule of the machine that counts how often it fires."""
+    """A rule of the machine that counts how often it fires. After each of them both processes go on for a while.
+
+    Otherwise the share of their steps would shrink with every rule that is added, and an event matters amid their work.
+    """
 
     def decorate(function: Callable[..., None]) -> Any:
         @wraps(function)
-        def counted(self: "AnyOrder", *given: Any, **drawn: Any) -> None:
+        def counted(self: "AnyOrder", then: tuple[int, int], **drawn: Any) -> None:
             self.fired[function.__name__] += 1
-            function(self, *given, **drawn)
+            function(self, **drawn)
+            for who, number in enumerate(then):
+                self.go_on(who, number)
 
-        return stateful.rule(**arguments)(counted)
+        return stateful.rule(**arguments, then=st.tuples(_STEPS, _STEPS))(counted)
 
     return decorate
 
@@ -66,6 +72,7 @@ def _verified(target: Target) -> Target:
 
 def _by_hand(account: ProviderAccount, identity: str, how: str) -> None:
     stored = account.stored_credentials()[identity]
+    is_theirs = account.initial.get(identity) == stored  # nobody has adopted it: what they make of it stays theirs
     if how == "disable":
         account.person_changes(identity, enabled=False)
     elif how == "set":
@@ -76,6 +83,8 @@ def _by_hand(account: ProviderAccount, identity: str, how: str) -> None:
         # What is deleted at Apinizer takes its grants with it; only a person can say which they were.
         if account.kind == "apinizer" or (how == "create again" and account.kind != "telnyx"):
             _create_by_hand(account, stored.username)
+    if is_theirs and how in ("disable", "set"):
+        account.initial[identity] = account.stored_credentials()[identity]
 
 
 def _create_by_hand(account: ProviderAccount, username: str) -> None:
@@ -143,8 +152,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     # -- what the processes do
 
-    @rule(who=WHO, number=st.integers(1, 15))
-    def step(self, who: int, number: int) -> None:
+    def go_on(self, who: int, number: int) -> None:
+        """Takes a process across so many boundaries, into its next looks if these end."""
+        self.fired["boundaries"] += number
         for _ in range(number):
             if self.pair[who].ended:
                 self.pair[who] = self._process(who)
@@ -152,6 +162,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(who=WHO)
     def crash(self, who: int) -> None:
+        self._restart(who)
+
+    def _restart(self, who: int) -> None:
         self.pair[who].kill()
         self.pair[who] = self._process(who)
 
@@ -235,6 +248,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(name=NAME)
     def attempt_is_given_up(self, name: str) -> None:
+        self._give_up(name)
+
+    def _give_up(self, name: str) -> None:
         versioned = self.harness.store.states.get(self.targets[name].name)
         attempt = versioned.state.attempt if versioned is not None else None
         if attempt is not None:
@@ -259,13 +275,13 @@ class AnyOrder(RuleBasedStateMachine):
     def keys_are_mixed_up(self, who: int) -> None:
         """A process starts with the keys of the two accounts exchanged; before a first rotation nobody could tell."""
         self.keys = {"one": "two", "two": "one"}
-        self.crash(who)
+        self._restart(who)
 
     @rule()
     def keys_are_right(self) -> None:
         self.keys = {}
         for who in (0, 1):
-            self.crash(who)
+            self._restart(who)
 
     @precondition(lambda self: self.setup.kind in _MOVES and not self.closed)
     @rule(account=ACCOUNT)
@@ -329,19 +345,22 @@ class AnyOrder(RuleBasedStateMachine):
         """Vault's is right then: nobody could tell if both were wrong."""
         self.harness.store.ahead = timedelta()
         self.skews = (off, self.skews[1]) if who == 0 else (self.skews[0], off)
-        self.crash(who)
+        self._restart(who)
 
     @rule(off=st.sampled_from(DAYS_OFF))
     def vaults_clock_is_days_off(self, off: timedelta) -> None:
-        self.clocks_are_right()
+        self._set_clocks_right()
         self.harness.store.ahead = off
 
     @rule()
     def clocks_are_right(self) -> None:
+        self._set_clocks_right()
+
+    def _set_clocks_right(self) -> None:
         self.harness.store.ahead = timedelta()
         self.skews = (timedelta(), timedelta())
         for who in (0, 1):
-            self.crash(who)
+            self._restart(who)
 
     @rule(account=ACCOUNT, method=st.sampled_from(["DELETE", "PUT", "PATCH", "POST"]))
     def one_verb_is_forbidden(self, account: str, method: str) -> None:
@@ -401,6 +420,8 @@ class AnyOrder(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if hasattr(self, "pair"):
+                states = [versioned.state for versioned in self.harness.store.states.values()]
+                self.fired["rotations that ended"] += sum(state.counts.succeeded for state in states)
                 self.turns.finish()
                 self._judge_as_it_is()
                 self._operator_ends_what_shows()
@@ -482,7 +503,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.client = self.harness.engine()
         left = self.harness.accounts.keys() - self.closed
         for target in self.targets.values() if self.closed else ():
-            self.attempt_is_given_up(next(name for name, one in self.targets.items() if one is target))
+            self._give_up(next(name for name, one in self.targets.items() if one is target))
             self._forget_what_is_out_of_reach(target, left)
 
     def _forget_what_is_out_of_reach(self, target: Target, left: Collection[str]) -> None:
