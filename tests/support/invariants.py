@@ -91,7 +91,11 @@ class TargetInvariants(BoundaryInvariants):
         """People have ended one themselves, or hand out something else: what is owed begins anew."""
         self._owed.clear()
         self.broken_by_people = {path: self._read(path)[0] for path in self.paths}
-        self._touched = [self._read(path)[1:] for path in self.paths]
+        # What they ended before they deleted its document may be handed out at another path. A registrar follows late.
+        stored = [one for _, _, one in self.harness.all_credentials() if one.enabled]
+        there = [(one.username, one.password) for one in stored]
+        ended = [one for one in self._touched if one not in there]
+        self._touched = [*ended, *(self._read(path)[1:] for path in self.paths)]
         self._handed_out = {path: self._read(path) for path in self.paths}
 
     def _read(self, path: str) -> tuple[int, str | None, Secret | None]:
@@ -144,7 +148,10 @@ class TargetInvariants(BoundaryInvariants):
         version, username, password = before
         attached_only = any(one.attached_only for one in self.harness.accounts.values())  # there is no overlap then
         untouched = version > self.broken_by_people.get(path, 0) and before[1:] not in self._touched
-        owed = not emergency and not attached_only and untouched  # what people broke is in nobody's use
+        # A document that is withdrawn has had its overlap; what is handed out at the other path is owed one from there.
+        withdrawn = now[1] is None and any(self._read(other)[1] == username for other in self.paths if other != path)
+        # What people broke is in nobody's use.
+        owed = not emergency and not attached_only and untouched and not withdrawn
         if username is not None and password is not None and username != now[1] and owed:
             self._owed[username] = self._owed_overlap(username, password)
         self._owed.pop(now[1] or "", None)
