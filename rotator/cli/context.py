@@ -62,6 +62,7 @@ def open_context(
     *,
     read_only: bool = False,
     gets_only: bool = False,
+    prints_file: bool = False,
     seen: Callable[[Target, TargetState], None] | None = None,
     draft: Draft = ON_DISK,
 ) -> Iterator[CommandContext]:
@@ -70,6 +71,7 @@ def open_context(
     Args:
         read_only: send only GET to providers, and write nothing to Vault.
         gets_only: send only GET to providers.
+        prints_file: the bytes of the result count, so nothing that Vault has taken is written beside them.
         seen: receives every state that is read or written.
         draft: what stands in for files that are not written yet.
 
@@ -81,7 +83,14 @@ def open_context(
     with (
         interruptible(stop, again=lambda: os._exit(Exit.STOPPED)),
         Composition(
-            config, os.environ, stop, read_only=read_only, gets_only=gets_only, quiet=True, draft=draft
+            config,
+            os.environ,
+            stop,
+            read_only=read_only,
+            gets_only=gets_only,
+            quiet=True,
+            prints_file=prints_file,
+            draft=draft,
         ) as composition,
     ):
 

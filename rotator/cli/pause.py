@@ -1,6 +1,6 @@
 """Implements `pause` and `resume`: changes what is paused, rings for the targets, and prints what is paused then."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from rotator.cli.exits import CommandError, Exit
 from rotator.cli.moments import moment_of
 from rotator.cli.options import Choice, Output, Why
 from rotator.cli.printing import print_json, print_lines, safe, say
+from rotator.core.audit_chain import Scalar
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.bell import Ringing
 from rotator.core.blackouts import Extent
@@ -58,7 +59,9 @@ def resume_now(config: Path, wanted: PauseOptions, why: Why, output: Output) -> 
         before = context.components.pauses.fresh()
         was_paused = bool(before.problem) or before.without(scope, now).at(now) != before.at(now)
         if was_paused:
-            facts = context.origin(why).facts | {"scope": scope.words}
+            facts: dict[str, Scalar] = {**context.origin(why).facts, "scope": scope.words}
+            if before.problem:  # what nobody could read has ended, too
+                facts["everything"] = True
             _change(context, AuditVerb.RESUME, scope, facts, lambda pauses: pauses.without(scope, now))
         covered = _ring(context, scope) if was_paused else _covered(context, scope)
         left = _left(context.components.pauses.known, covered, now)
@@ -110,7 +113,11 @@ def _end(text: str, now: datetime) -> datetime:
 
 
 def _change(
-    context: CommandContext, verb: AuditVerb, scope: Scope, facts: dict[str, str], change: Callable[[Pauses], Pauses]
+    context: CommandContext,
+    verb: AuditVerb,
+    scope: Scope,
+    facts: Mapping[str, Scalar],
+    change: Callable[[Pauses], Pauses],
 ) -> None:
     audit, target = context.composition.audit, scope.targets[0] if len(scope.targets) == 1 else ""
     audit.intend(verb, target, **facts)

@@ -58,7 +58,7 @@ class ReportOptions:
 
 def show_report(config: Path, options: ReportOptions, output: str) -> Exit:
     """Prints the report and returns the exit code. Raises ConfigError, StoreError, CommandError."""
-    with open_context(config, read_only=not options.record) as context:
+    with open_context(config, read_only=not options.record, prints_file=output != "table") as context:
         report = _of_now(context, options) if options.first is None else _of_period(context, options)
         if output == "table":
             _print(report)

@@ -1,10 +1,14 @@
 """What people paused in a period, by the records of the audit. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rotator.core.audit_chain import AuditRecord
 from rotator.core.audit_words import AuditOutcome, AuditVerb
+
+_VERBS = frozenset({AuditVerb.PAUSE, AuditVerb.RESUME, AuditVerb.RENAME})
+_SEPARATOR = ", "  # of the names in a scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,9 @@ class PastPause:
     ended_at: datetime | None = None  # by a person, or by another pause of the same, before its time
 
     @property
-    def names(self) -> frozenset[str]:
+    def names(self) -> tuple[str, ...]:
         """The targets, if they were paused by name; else one text with a space."""
-        return frozenset(self.scope.split(", "))
+        return tuple(self.scope.split(_SEPARATOR))
 
     @property
     def end(self) -> datetime:
@@ -32,7 +36,11 @@ class PastPause:
 
     def may_concern(self, targets: frozenset[str]) -> bool:
         """True unless it was of other targets: which ones an account or a label had then, no record says."""
-        return bool(self.names & targets) or any(" " in name for name in self.names)
+        return any(name in targets or " " in name for name in self.names)
+
+    def renamed(self, old: str, new: str) -> "PastPause":
+        """Returns the pause with the new name of a target."""
+        return replace(self, scope=_SEPARATOR.join(dict.fromkeys(new if name == old else name for name in self.names)))
 
 
 class PauseHistory:
@@ -44,29 +52,45 @@ class PauseHistory:
 
     def take(self, record: AuditRecord) -> None:
         """Takes one authentic record."""
-        if record["verb"] in (AuditVerb.PAUSE, AuditVerb.RESUME) and record["outcome"] == AuditOutcome.DONE:
+        if record["verb"] in _VERBS and record["outcome"] == AuditOutcome.DONE:
             self._records[record["chain"], record["seq"]] = datetime.fromisoformat(record["time"]), record
 
     def within(self, begin: datetime, end: datetime) -> tuple[PastPause, ...]:
-        """Returns the pauses of which a part lies in a period, in order."""
+        """Returns the pauses of which a part lies in a period, in order, with the present names of their targets."""
         ended: list[PastPause] = []
-        lasting: list[tuple[PastPause, frozenset[str]]] = []  # with the names that are still paused
+        lasting: list[PastPause] = []
+        named: set[str] = set()
         for at, record in sorted(self._records.values(), key=lambda each: each[0]):
+            if record["verb"] == AuditVerb.RENAME:
+                old, new = str(record["facts"].get("renamed_from")), record["target"]
+                if old in named:
+                    named = (named - {old}) | {new}
+                    ended = [each.renamed(old, new) for each in ended]
+                    lasting = [each.renamed(old, new) for each in lasting]
+                continue
             fresh = _pause(at, record)
-            left: list[tuple[PastPause, frozenset[str]]] = []
-            for pause, names in lasting:
-                rest = names - fresh.names
-                if pause.until <= at:
-                    ended.append(pause)
-                elif rest:
-                    left.append((pause, rest))
-                else:
-                    ended.append(replace(pause, ended_at=at))
+            over = None if record["facts"].get("everything") else frozenset(fresh.names)
+            parts = [part for each in lasting for part in _after(each, over, at)]
+            ended += [each for each in parts if each.end <= at]
+            lasting = [each for each in parts if each.end > at]
             if record["verb"] == AuditVerb.PAUSE:
-                left.append((fresh, fresh.names))
-            lasting = left
-        every = (*ended, *(pause for pause, _ in lasting))
-        return tuple(sorted((one for one in every if one.since <= end and one.end >= begin), key=lambda one: one.since))
+                lasting.append(fresh)
+                named.update(fresh.names)
+        every = (one for one in (*ended, *lasting) if one.since <= end and one.end >= begin)
+        return tuple(sorted(every, key=lambda one: one.since))
+
+
+def _after(pause: PastPause, over: frozenset[str] | None, at: datetime) -> Iterator[PastPause]:
+    """Yields what becomes of a pause where these names, or all (None), are resumed or paused anew."""
+    if pause.until <= at:
+        yield pause
+        return
+    gone = pause.names if over is None else [name for name in pause.names if name in over]
+    rest = [name for name in pause.names if over is not None and name not in over]
+    if gone:
+        yield replace(pause, scope=_SEPARATOR.join(gone), ended_at=at)
+    if rest:
+        yield replace(pause, scope=_SEPARATOR.join(rest))
 
 
 def _pause(at: datetime, record: AuditRecord) -> PastPause:

@@ -24,16 +24,17 @@ def begin_audit(
     *,
     read_only: bool,
     quiet: bool,
+    prints_file: bool = False,
 ) -> AuditLog:
     """Returns the audit, with every destination but Vault. Raises AuditError.
 
     Args:
         end: closes the connections at the end of the process.
-        read_only, quiet: see `Composition`.
+        read_only, quiet, prints_file: see `Composition`.
     """
     sink = _local(settings, read_only=read_only, quiet=quiet)
-    # At a terminal the records would bury the result of a command, and Vault has them.
-    buries = quiet and settings.file is None and sys.stderr.isatty()
+    # At a terminal, and where both outputs are one log, the records would bury the result, and Vault has them.
+    buries = quiet and settings.file is None and (prints_file or sys.stderr.isatty())
     remote = () if read_only else receivers(settings, clock)
     for each in remote:
         end.callback(each.close)

@@ -61,6 +61,7 @@ class Composition:
         read_only: bool = False,
         gets_only: bool = False,
         quiet: bool = False,
+        prints_file: bool = False,
         draft: Draft = ON_DISK,
     ) -> None:
         """Reads the configuration and sets up logging and the audit.
@@ -72,6 +73,8 @@ class Composition:
             quiet: for a command that prints its own result: log only warnings and errors, write an audit without a
                 file to standard error instead of standard output (at a terminal only what Vault has not taken), and
                 use the embedded Vault of a running daemon.
+            prints_file: with `quiet`, for a result whose bytes count: write to standard error of the audit only what
+                Vault has not taken, also where that is no terminal.
             draft: what stands in for files of the configuration that are not written yet.
 
         Raises:
@@ -98,7 +101,7 @@ class Composition:
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{nonce}"  # a pod's name and pid recur, the nonce does not
         self._exit = ExitStack()
         made = (self.settings.audit, self.clock, self.randomness, self.redactor)
-        self.audit = begin_audit(*made, self._exit, read_only=read_only, quiet=quiet)
+        self.audit = begin_audit(*made, self._exit, read_only=read_only, quiet=quiet, prints_file=prints_file)
         self.asked_by = f"uid:{os.getuid()}"  # who asks for what this process does, until Vault says more
         self.metrics.follow_selections(self.selections.all)
         self.metrics.follow_audit(lambda: self.audit.status)

@@ -1,5 +1,7 @@
 """`rotator pause` and `rotator resume` against a real OpenBao and the sandbox."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from command_runner import DAY, LOBBY, OFFICE, create_credentials
 from daemon_environment import DaemonEnvironment
@@ -121,4 +123,7 @@ def test_what_is_paused_is_never_taken_for_lifted_because_it_was_deleted(fleet, 
     assert refused.code == 1
     assert "was deleted in Vault: vault kv undelete" in refused.err
     assert run_command("resume", "--all").code == 0
+    (told,) = run_command("report", "--from", f"{datetime.now(UTC):%Y-%m-%d}", "-o", "json").json["exceptions"]
+    assert told["concerned"] == "office"
+    assert datetime.fromisoformat(told["until"]) < datetime.fromisoformat(told["asked_until"]) - timedelta(days=1)
     assert run_command("rotate", "--all").code == 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from command_runner import DAY, OFFICE, create_credentials
+from command_runner import DAY, OFFICE, create_credentials, start_rotator
 
 LIMITS = {"max_age": "100d"}
 
@@ -149,6 +149,33 @@ def test_a_period_is_told_by_the_audit_and_what_it_lacks_is_said(environment, of
     past = run_command("report", "--as-of", "2026-01-01", "--output", "json")
     assert past.code == 0, past.err
     assert [row["verdict"] for row in past.json["targets"]] == ["no record"]
+
+
+def test_a_pause_is_reported_under_the_new_name_of_a_target(environment, office, run_command):
+    assert run_command("rotate", "office").code == 0
+    assert run_command("pause", "office", "--reason", "PBX is replaced", "--until", "2d").code == 0
+    environment.configure([OFFICE | {"name": "reception"}], limits=LIMITS, policies=DAY)
+    renamed = run_command("rename", "office", "reception")
+    assert renamed.code == 0, renamed.err
+    words = ("report", "reception", "--from", today(), "--output", "json")
+    (paused,) = run_command(*words).json["exceptions"]
+    assert (paused["concerned"], paused["until"]) == ("reception", paused["asked_until"])
+    assert run_command("resume", "reception").code == 0
+    (ended,) = run_command(*words).json["exceptions"]
+    assert (ended["since"], ended["until"] < ended["asked_until"]) == (paused["since"], True)
+
+
+def test_the_log_of_a_job_is_the_report(environment, run_command, tmp_path):
+    """Both outputs of a pod are one log, and its audit has no file."""
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], limits=LIMITS, policies=DAY, audit={"file": None})
+    log = tmp_path / "log.csv"
+    words = ["report", "-c", str(environment.config), "--output", "csv"]
+    with log.open("wb") as both, start_rotator(words, environment.variables, stdout=both, stderr=both) as job:
+        assert job.wait(60) == 0
+    assert log.read_text().startswith("target,")
+    shown = run_command("verify-report", str(log))
+    assert shown.code == 0, log.read_text()
 
 
 def test_a_file_is_shown_to_be_the_one_that_was_reported(environment, office, run_command, tmp_path):

@@ -38,7 +38,7 @@ def test_a_pause_has_who_asked_until_when_and_why():
     ("scope", "resumed", "ended"),
     [
         ("office", "office", True),
-        ("lobby, office", "office", False),
+        ("lobby, office", "hall", False),
         ("lobby, office", "lobby, office", True),
         ("account vobiz", "account vobiz", True),
         ("account vobiz", "office", False),
@@ -56,7 +56,53 @@ def test_a_person_ends_what_has_the_same_scope(scope, resumed, ended):
 def test_names_that_were_paused_together_end_one_by_one():
     began = record("pause", NOW, "lobby, office", NOW + 9 * DAY)
     ends = [record("resume", NOW + DAY, "office"), record("resume", NOW + 2 * DAY, "lobby")]
-    assert told(began, *ends) == [("lobby, office", NOW, NOW + 9 * DAY, NOW + 2 * DAY)]
+    assert told(began, *ends) == [
+        ("office", NOW, NOW + 9 * DAY, NOW + DAY),
+        ("lobby", NOW, NOW + 9 * DAY, NOW + 2 * DAY),
+    ]
+    assert told(began, *ends, begin=NOW + 1.5 * DAY) == [("lobby", NOW, NOW + 9 * DAY, NOW + 2 * DAY)]
+
+
+def test_a_name_that_is_paused_anew_leaves_the_pause_that_it_had_with_others():
+    first = record("pause", NOW, "lobby, office", NOW + 9 * DAY)
+    again = record("pause", NOW + DAY, "office", NOW + 5 * DAY)
+    assert told(first, again) == [
+        ("office", NOW, NOW + 9 * DAY, NOW + DAY),
+        ("lobby", NOW, NOW + 9 * DAY, None),
+        ("office", NOW + DAY, NOW + 5 * DAY, None),
+    ]
+
+
+def rename(at: datetime, old: str, new: str) -> dict[str, Any]:
+    return record("rename", at, "", target=new, facts={"renamed_from": old})
+
+
+def test_a_pause_follows_a_target_to_its_new_name():
+    began = record("pause", NOW, "lobby, office", NOW + 9 * DAY)
+    moved = rename(NOW + DAY, "office", "reception")
+    assert told(began, moved) == [("lobby, reception", NOW, NOW + 9 * DAY, None)]
+    assert told(began, moved, record("resume", NOW + 2 * DAY, "reception")) == [
+        ("reception", NOW, NOW + 9 * DAY, NOW + 2 * DAY),
+        ("lobby", NOW, NOW + 9 * DAY, None),
+    ]
+
+
+def test_what_had_ended_is_under_the_new_name_too_and_another_target_may_take_the_old_one():
+    began, ended = record("pause", NOW, "office", NOW + 9 * DAY), record("resume", NOW + DAY, "office")
+    moves = [rename(NOW + 2 * DAY, "office", "reception"), rename(NOW + 3 * DAY, "reception", "hall")]
+    other = record("pause", NOW + 4 * DAY, "office", NOW + 5 * DAY)
+    assert told(began, ended, *moves, other) == [
+        ("hall", NOW, NOW + 9 * DAY, NOW + DAY),
+        ("office", NOW + 4 * DAY, NOW + 5 * DAY, None),
+    ]
+
+
+def test_everything_ends_if_nobody_could_read_what_was_paused():
+    scopes = ("lobby, office", "account vobiz", "the whole fleet")
+    began = [record("pause", NOW, scope, NOW + 9 * DAY) for scope in scopes]
+    lifted = record("resume", NOW + DAY, "the whole fleet")
+    lifted["facts"]["everything"] = True
+    assert told(*began, lifted) == [(scope, NOW, NOW + 9 * DAY, NOW + DAY) for scope in scopes]
 
 
 def test_another_pause_of_the_same_makes_the_first_one_end():
