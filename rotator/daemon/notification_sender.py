@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection
 from threading import Thread
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from rotator.core.secret import Secret
 from rotator.fields.network import is_loopback
@@ -17,6 +18,7 @@ _ALWAYS_PLAIN = frozenset(
     {"aprs", "dapnet", "kavenegar"}
 )  # schemes of services that have no TLS, whatever their URL says
 _NO_TLS_MODES = frozenset({"insecure", "none"})  # of mail and XMPP
+_PLAIN_ADDRESS = re.compile(r"(?<![a-z0-9+.-])(http|ws)://(?:[^/?#@\s]*@)?(\[[^]]*\]|[^/?#&:,\s]*)")  # scheme, host
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 # What these say may have a service's token in it: messages, and the URL whose answer has headers that cannot be read.
 logging.getLogger("apprise").propagate = False
@@ -62,6 +64,7 @@ class AppriseSender:
         self._text, self._types = NotifyFormat.TEXT, (NotifyType.WARNING, NotifyType.FAILURE)
         if not self._apprise.add(url.reveal()):
             raise ValueError("is no URL that Apprise understands", _FORM)
+        _require_tls_in_query(url.reveal(), allow_plain)
         for service in self._apprise:
             _require_tls(service, allow_plain)
             if not service.verify_certificate:
@@ -110,11 +113,27 @@ def _require_tls(service: Any, allow_plain: Collection[str]) -> None:
     has_tls = scheme in secure or (not secure and fixed.startswith("https:"))
     if has_tls and getattr(service, "secure_mode", "") not in _NO_TLS_MODES:
         return
-    host = (getattr(service, "smtp_host", "") or service.host or "").lower()
+    host = (getattr(service, "smtp_host", "") or service.host or "").lower().strip("[]")
     if not host or is_loopback(host) or host in allow_plain:  # without a host: of this machine, such as syslog://
         return
     with_tls = f"use {secure[0]}:// with TLS" if secure else "use a service that has TLS"
     raise ValueError(f"{scheme} {_PLAIN}", f"{with_tls}, or add the host to allow_plain_http in the same section")
+
+
+def _require_tls_in_query(url: str, allow_plain: Collection[str]) -> None:
+    """Refuses addresses without TLS that a service is given in its URL's query, such as a relay or the place of a key.
+
+    Raises:
+        ValueError: its arguments are what is wrong and what would be right.
+    """
+    query, decoded = url.partition("?")[2], ""
+    while query != decoded:  # some services decode their values once more than Apprise
+        query, decoded = unquote(query), query
+    for scheme, named in _PLAIN_ADDRESS.findall(query.lower()):
+        host = named.strip("[]")
+        if not is_loopback(host) and host not in allow_plain:
+            remedy = f"use {scheme}s:// there, or add the host to allow_plain_http in the same section"
+            raise ValueError(f"has {scheme}:// in its query, which {_PLAIN}", remedy)
 
 
 def _schemes(names: str | tuple[str, ...] | None) -> tuple[str, ...]:

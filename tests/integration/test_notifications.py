@@ -178,11 +178,40 @@ def test_a_host_that_is_named_may_be_reached_without_tls(url):
     AppriseSender(Secret(url), hosts)
 
 
+NOSTR = "nostr://nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5/?relay="
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{NOSTR}ws://relay.example.com",
+        f"{NOSTR}wss://safe.example.com,WS%3A%2F%2Frelay.example.com:8080%2Fpath",
+        "fcm://project/device?keyfile=http://relay.example.com/key.json",
+        "fcm://project/device?keyfile=http%253A%252F%252Fuser%2540relay.example.com",
+    ],
+)
+def test_an_address_without_tls_in_the_query_is_refused_unless_its_host_is_named(url):
+    with pytest.raises(ValueError, match="without TLS lets whoever is on the path read") as refused:
+        AppriseSender(Secret(url), ["example.com"])
+    assert "add the host to allow_plain_http" in refused.value.args[1]
+    assert "relay" not in str(refused.value)  # what is in a URL may be secret
+    AppriseSender(Secret(url), ["relay.example.com"])
+
+
+def test_a_host_may_be_an_ipv6_address():
+    AppriseSender(Secret("json://[fd00::1]:8080/hook"), ["fd00::1"])
+    with pytest.raises(ValueError, match="json without TLS"):
+        AppriseSender(Secret("json://[fd00::2]/hook"), ["fd00::1"])
+
+
 @pytest.mark.parametrize(
     "url",
     [
         "json://127.0.0.1:8080/hook",
         "json://localhost/hook",
+        "json://[::1]/hook",
+        f"{NOSTR}wss://relay.example.com",
+        f"{NOSTR}ws://127.0.0.1:7000",
         "jsons://pager.example.com/hook",
         "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops",
         "mailto://rotator:word@gmail.com",  # Apprise knows that it has TLS
