@@ -64,7 +64,9 @@ def left_over(
     kept = (state.overlap, state.quarantine, PasswordRules())
     had = policies.get(state.policy)
     blackouts, limit = (had.blackouts, had.age_limit) if had is not None else ((), age_limit)
-    policy = Policy("removed", _NEVER, None, *kept, blackouts=blackouts, usage=state.usage, age_limit=limit)
+    policy = Policy(
+        state.policy or "removed", _NEVER, None, *kept, blackouts=blackouts, usage=state.usage, age_limit=limit
+    )
     names = _standing(attempt) if strategy is Strategy.ALTERNATING and attempt is not None else ()
     account = _account(state)
     return Target(state.target, account, strategy, names, state.path, policy, removed=True, labels=state.labels)

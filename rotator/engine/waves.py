@@ -69,7 +69,13 @@ class Waves:
         """Returns what the canaries say of a target's first rotation; None: it waits for none. Raises StoreError."""
         group = _group(target)
         names = self._canaries.get(group, ())
-        if not names or target.name in names or state.last_rotation is not None or state.next_rotation is not None:
+        if (
+            not names
+            or target.removed
+            or target.name in names
+            or state.last_rotation is not None
+            or state.next_rotation is not None
+        ):
             return None
         with self._lock:
             judged_at, found = self._verdicts.get(group, (None, None))

@@ -209,7 +209,8 @@ class KnownFleet:
 
 
 def _key(target: Target) -> GroupKey:
-    return target.account, target.policy.name
+    # What is left of a removed target has no schedule, and is not counted as one that its policy still rotates.
+    return target.account, "removed" if target.removed else target.policy.name
 
 
 def _state(seen: TargetSnapshot) -> str:

@@ -12,6 +12,7 @@ from rotator.core.age_limit import AgeLimit
 from rotator.core.blackouts import Extent
 from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
+from rotator.core.left_over import left_over
 from rotator.core.model import Counts, Ended, EndedBy, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
 from rotator.core.usage_rules import Sighting
@@ -182,6 +183,19 @@ def test_a_target_that_nobody_rotates_any_more_is_in_need_only_of_what_is_left_o
     fleet.update(left, replace(PUBLISHED, next_rotation=clock.now(), ledger=(ENTRY,), retired_at=retired))
     clock.advance(1000 * DAY)
     assert fleet.in_need() == {"office": [Need.RETIREMENT_OVERDUE]}
+
+
+def test_what_is_left_of_a_removed_target_is_not_counted_with_its_policy():
+    """It has no schedule: the greatest age that the policy allows stays that of the others."""
+    fleet, state = KnownFleet(FakeClock()), replace(PUBLISHED, policy=TARGET.policy.name)
+    fleet.update(TARGET, PUBLISHED)
+    left = left_over(replace(state, target="lobby"))
+    assert left.policy.name == TARGET.policy.name
+    before = sums(fleet, FakeClock().now())
+    fleet.update(left, state)
+    after = sums(fleet, FakeClock().now())
+    assert {key: after[key] for key in before} == before
+    assert after.keys() - before.keys() == {(left.account, "removed")}
 
 
 def test_what_ended_is_counted_once_and_from_the_first_look_on():

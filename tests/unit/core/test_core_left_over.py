@@ -5,9 +5,14 @@ from dataclasses import replace
 import pytest
 from core_facts import ATTEMPT, DAY, ENTRY, NEW, NOW, OLD, STAGED
 
-from rotator.core.left_over import Orphan, OrphanKind, left_over, orphans
-from rotator.core.model import Ending, FormerPath, Strategy, TargetState
+from rotator.core.blackouts import Blackout
+from rotator.core.clocks import Clocks
+from rotator.core.freezes import freezes
+from rotator.core.left_over import Orphan, OrphanKind, left_over, orphans, with_rules
+from rotator.core.model import Ending, FormerPath, Policy, Strategy, TargetState
 from rotator.core.passwords import PasswordRules
+from rotator.core.pauses import Pauses
+from rotator.core.schedule import Every
 
 ELSEWHERE = replace(NEW, account="gone")
 LEFT = TargetState("office", published=OLD, path="sip/office", overlap=DAY, quarantine=7 * DAY)
@@ -56,6 +61,26 @@ def test_both_standing_credentials_of_an_open_attempt_are_the_targets():
     assert left_over(replace(LEFT, attempt=pair)).usernames == ("new", "old")
     assert left_over(replace(LEFT, attempt=replace(pair, predecessor=None))).usernames == ("new",)
     assert left_over(replace(LEFT, attempt=ATTEMPT)).usernames == ()
+
+
+def test_the_policy_that_it_had_is_named_and_stays_in_its_document():
+    """Its document is written again when an attempt that was open is closed."""
+    state = replace(LEFT, policy="quarterly")
+    had = Policy(
+        "quarterly",
+        Every(90 * DAY),
+        None,
+        DAY,
+        DAY,
+        PasswordRules(),
+        blackouts=(Blackout(NOW - DAY, NOW + DAY, "end of the year"),),
+    )
+    target = left_over(state, {"quarterly": had})
+    (freeze,) = freezes(target, Pauses(), Clocks(NOW, NOW)).in_force
+    assert freeze.words.startswith("blackout of policy quarterly until ")
+    assert with_rules(state, target).policy == "quarterly"
+    assert left_over(state).policy.name == "quarterly"  # it may come back
+    assert left_over(LEFT).policy.name == "removed"
 
 
 def kinds(state: TargetState, *, configured: bool, accounts: tuple[str, ...] = ("fake",)) -> list[OrphanKind]:

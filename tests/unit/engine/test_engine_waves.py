@@ -264,4 +264,5 @@ def test_only_a_first_rotation_whose_time_was_not_drawn_waits_for_canaries():
     assert {name for name, verdict in asked.items() if verdict is None} == {canary, "alone-0"}
     other = next(target for target in targets if target.name != canary)
     assert waves.canary(other, replace(state, last_rotation=now), now) is None
+    assert waves.canary(replace(other, removed=True), state, now) is None
     assert waves.canary(other, replace(state, next_rotation=now), now) is None
