@@ -183,9 +183,6 @@ class Composition:
             accounts = self._accounts(settings, store, undo)
             providers = {name: account.provider for name, account in accounts.items()}
             targets = with_canaries(self._targets(settings, store))
-            self.metrics.expect(len(targets))
-            self.metrics.expect_notifications(settings.notifications)
-            self.metrics.reconciles_every(settings.daemon.reconcile)
             by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
             former_names = FormerNames(store, frozenset(by_name))
@@ -249,6 +246,12 @@ class Composition:
             start_watch("audit-writer", lambda ended: write_audit(self.audit, ended), self._ended)
             for outlet in self.audit.remote:
                 start_watch(f"audit-{outlet.kind}", partial(send_audit, self.audit, outlet), self._ended)
+
+    def tell_in_force(self, components: Components) -> None:
+        """Sets the metrics that say what the configuration in force asks for."""
+        self.metrics.expect(len(components.targets))
+        self.metrics.expect_notifications(components.settings.notifications)
+        self.metrics.reconciles_every(components.settings.daemon.reconcile)
 
     def _start_facts(self, client: VaultClient) -> dict[str, str]:
         """Returns who this process is, for its first record, and notes who asks for what it does."""

@@ -1,16 +1,17 @@
 """Notifications as Events of the Kubernetes API (`events.k8s.io/v1`) on rotator's own pod.
 
-There is one Event for each topic, however many targets it is about. What is told again with the same words counts up
-the series of its Event, as the API wants it: nothing else of an Event may be changed. Kubernetes forgets an Event an
-hour after its last change, unless the cluster is set otherwise.
+There is one Event for each topic, however many targets it is about, and however many of them were told before. What is
+told again with the same words counts up the series of its Event, as the API wants it: nothing else of an Event may be
+changed. Kubernetes forgets an Event an hour after its last change, unless the cluster is set otherwise.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC
 
 from rotator.daemon.kubernetes_api import KubernetesApi, NoServiceAccount
 from rotator.daemon.receiver import NotNow, Rejected
-from rotator.observe.notices import TOPICS, Notification, Told, TopicNews
+from rotator.observe.notices import SHOWN, TOPICS, Notification, Told, TopicNews
 from rotator.ports import Clock, Randomness
 
 _WITHIN = 10.0  # seconds for one message
@@ -41,11 +42,12 @@ class KubernetesEvents:
     def __call__(self, message: Notification) -> str:
         """Returns why the message was not taken, or an empty text."""
         end = self._clock.monotonic() + _WITHIN
-        self._written &= set(message.topics)
+        topics = _one_for_each_reason(message.topics)
+        self._written &= set(topics)
         try:
-            if not message.topics:
+            if not topics:
                 self._create("Test", message.text, "Normal", end)
-            for news in message.topics:
+            for news in topics:
                 if news not in self._written:
                     self._write(news, end)
                     self._written.add(news)
@@ -122,6 +124,20 @@ class KubernetesEvents:
         if left <= 0:
             raise NotNow(f"it did not take everything within {_WITHIN:g} s")
         return left
+
+
+def _one_for_each_reason(topics: Iterable[TopicNews]) -> list[TopicNews]:
+    """Returns the topics with what lasts beside what is new, as the next reminder names both."""
+    merged: dict[tuple[str, bool], TopicNews] = {}
+    for news in topics:
+        key = news.topic, news.told is Told.ENDED
+        before = merged.get(key)
+        if before is None:
+            merged[key] = news
+            continue
+        named = sorted((*before.named, *news.named))
+        merged[key] = replace(before, named=tuple(named[:SHOWN]), more=before.more + news.more + len(named[SHOWN:]))
+    return list(merged.values())
 
 
 def _note(news: TopicNews) -> str:

@@ -1,6 +1,7 @@
 """The looks at targets: the running ones, their components, and the stop that lets no further one begin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from threading import Condition, Event
 
@@ -35,6 +36,8 @@ class Looks:
         self._vault_failed = False  # a look ended because Vault did not answer
         self._vault_down = False  # one worker asks it again and again; the others wait
         self._refused: dict[str, int] = {}  # by target: so often in a row Vault refused what a look asked
+        self._used: ExitStack | None = None  # the connections that `using` keeps open
+        self._to_close: Components | None = None  # what `using` closes when it ends: a reload has replaced it
         self.components: Components | None = None  # the current ones; None until Vault was reached
 
     def look(self, turn: Turn) -> Plan | None:
@@ -143,6 +146,36 @@ class Looks:
         """Returns the targets that are being looked at."""
         with self._condition:
             return sorted(self._running)
+
+    @contextmanager
+    def using(self) -> Iterator[Components | None]:
+        """Gives the current components, and keeps their connections open over a reload. For one thread.
+
+        Neither a stop nor a reload waits for it.
+        """
+        with self._condition:
+            components = self.components
+            self._used = components.connections if components is not None else None
+        try:
+            yield components
+        finally:
+            with self._condition:
+                replaced, self._to_close, self._used = self._to_close, None, None
+            if replaced is not None:
+                replaced.close()
+
+    def close(self, replaced: Components) -> None:
+        """Closes components that a reload has replaced, at once or when `using` ends.
+
+        If a look still uses them, their connections end with the process.
+        """
+        with self._condition:
+            if self._running:
+                return
+            if replaced.connections is self._used:
+                self._to_close = replaced
+                return
+        replaced.close()
 
     def wait(self, within: timedelta) -> bool:
         """Waits until no look is running; returns False if one still is when the time is up."""

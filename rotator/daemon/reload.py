@@ -93,8 +93,8 @@ class Reload:
         def replace() -> None:
             self._looks.components = components
             components.engine.throttles.places.follow(self._scheduler.look_now)
-            if not self._looks.running():  # otherwise a look still uses the old connections; they end with the process
-                old.close()
+            self._composition.tell_in_force(components)
+            self._looks.close(old)
 
         if not self._looks.unless_stopping(replace):
             return False

@@ -145,6 +145,7 @@ class Service:
         return False
 
     def _begin(self) -> None:
+        self._composition.tell_in_force(self._components)
         self._components.engine.throttles.places.follow(self._scheduler.look_now)
         self._share.update()
         self._bell.listen()  # before the first look: what was asked for earlier is found, what is from now on is heard

@@ -94,18 +94,20 @@ class Reconciler:
         Args:
             reading: is told how far a long listing has been read.
         """
-        accounts = self.same_listing(account)
+        accounts, key = self.same_listing(account), self._listings[account]
+        before = self._store.read_evidence(key)  # first: one that cannot be read costs the account no request
         entries: dict[str, ListedCredential] = {}
         answer = self._list(self._providers[account], entries, reading)
-        known = self._store.read_evidence(self._listings[account])
+        known = before, self._store.read_evidence(key)  # what either names is known, as with the targets' documents
         self._presence.look()
+        living = self._presence.living()
         listing = AccountListing(
             {name: self._providers[name].identity for name in accounts},
             tuple(entries.values()),
             whole=isinstance(answer, Done),
             disables=self._providers[account].capabilities.disables,
-            scratch=tuple(one.credential for one in known.scratch),
-            checking=known.holder in self._presence.living(),
+            scratch=tuple(dict.fromkeys(one.credential for each in known for one in each.scratch)),
+            checking=any(each.holder in living for each in known),
             selections=tuple(one for one in self._selections if one.account in accounts),
         )
         first = self._compared(listing)

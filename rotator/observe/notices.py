@@ -38,7 +38,8 @@ TOPICS: Mapping[str, str] = {
 """Everything that people can be told of, the most urgent first, and what it means."""
 URGENT = frozenset((Need.DEVICES_OUT, Need.REFUSED, EMERGENCY, Need.OVER_AGE_LIMIT, Need.STILL_ACCEPTED))
 """What services that know of severities are told as a failure, and not as a warning."""
-_SHOWN = 10  # subjects of one topic that a message names
+SHOWN = 10
+"""Subjects of one topic that a message names."""
 _HOUR = 3600.0
 _AGAIN, _LATEST = 30.0, 1800.0  # seconds until a message that was not taken is sent again
 
@@ -210,6 +211,6 @@ def _news(told: Told, found: Iterable[Condition], detail: Callable[[Condition], 
     for topic, group in groupby(ranked, key=lambda one: one.topic):
         of_topic = list(group)
         # What others wrote adds no line of its own.
-        known = ((one.subject, visible(detail(one))) for one in of_topic[:_SHOWN])
+        known = ((one.subject, visible(detail(one))) for one in of_topic[:SHOWN])
         named = tuple(f"{subject}: {more}" if more else subject for subject, more in known)
         yield TopicNews(topic, told, named, len(of_topic) - len(named))

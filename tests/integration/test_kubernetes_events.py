@@ -105,6 +105,27 @@ def test_other_words_are_another_event_since_a_note_cannot_be_changed(api):
     assert api.problems == []
 
 
+def test_news_and_a_reminder_of_one_topic_are_one_event(api):
+    """They were two with one reason, and each took the other's place: the next reminder counted up neither."""
+    send = sender(api)
+    assert send(told(PHONE, lasting=[FOYER], ended=[BLOCKED])) == send(told(lasting=[PHONE, FOYER])) == ""
+    failing, ended = api.events.values()
+    assert failing["note"] == "rotating fails again and again (2): foyer: 401; phone: 401"
+    assert failing["series"]["count"] == 2
+    assert ended["reason"] == "BlockedEnded"
+    assert [request.split()[0] for request in api.requests] == ["POST", "POST", "PATCH"]
+
+
+def test_news_and_a_reminder_of_many_targets_are_one_event_with_the_whole_number(api):
+    send = sender(api)
+    many = [Condition("keeps_failing", f"phone-{number:02}") for number in range(30)]
+    assert send(told(*many[::2], lasting=many[1::2])) == send(told(lasting=many)) == ""
+    (event,) = api.events.values()
+    assert event["note"].startswith("rotating fails again and again (30): phone-00: 401; phone-01: 401")
+    assert event["note"].endswith("phone-09: 401; and 20 more")
+    assert event["series"]["count"] == 2
+
+
 def test_an_event_that_kubernetes_forgot_is_written_anew(api):
     send = sender(api)
     assert send(told(PHONE)) == ""

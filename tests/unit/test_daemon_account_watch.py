@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from engine_harness import EngineHarness
+from structlog.testing import capture_logs
 
 from rotator.core.discrepancies import DiscrepancyKind
 from rotator.core.evidence import AccountEvidence, FoundCredentials, Scratch
@@ -15,7 +17,9 @@ from rotator.core.model import Credential
 from rotator.core.processes import Role
 from rotator.daemon.account_watch import AccountWatch
 from rotator.daemon.components import Components
+from rotator.daemon.looks import Looks
 from rotator.engine import FormerNames, Presence
+from rotator.ports import StoreCorrupt, StoreDenied
 from rotator.testing import FakeFault
 from rotator.testing.provider import FakeProvider
 
@@ -42,12 +46,27 @@ class WatchedAccounts:
             former_names=FormerNames(harness.store, {harness.target.name}),
             presence=Presence(harness.store, harness.clock, "daemon", Role.DAEMON),
         )
-        components.reconciler = partial(Components.reconciler, components)
-        self.looks: Any = SimpleNamespace(components=components, stopping=False)
+        nothing: Any = None
+        self.stop, self.closed = Event(), list[Any]()
+        self.looks = Looks(nothing, nothing, harness.clock, self.stop)
+        self.put_into_force(components)
         fleet: Any = SimpleNamespace(get=self.states.get)
         share: Any = SimpleNamespace(is_own=lambda listing: listing in self.own)
         composition: Any = SimpleNamespace(clock=harness.clock, fleet=fleet)
         self.watch = AccountWatch(composition, self.looks, share)
+
+    def put_into_force(self, components: Any) -> None:
+        components.reconciler = partial(Components.reconciler, components)
+        components.connections = object()
+        components.close = lambda: self.closed.append(components)
+        self.looks.components = components
+
+    def reload(self) -> Any:
+        """Puts the same configuration into force again, and returns the components of before."""
+        old: Any = self.looks.components
+        self.put_into_force(SimpleNamespace(**vars(old) | {"settings": SimpleNamespace(**vars(old.settings))}))
+        self.looks.close(old)
+        return old
 
     def pass_time(self, span: timedelta, step: timedelta = MINUTE) -> None:
         """Lets the watch come by every minute."""
@@ -123,15 +142,68 @@ def test_it_can_be_switched_off_and_done_more_often():
 
 
 @pytest.mark.parametrize("fault", [FakeFault.UNREACHABLE, FakeFault.CHANGING, FakeFault.UNAUTHORIZED])
-def test_a_listing_that_is_not_whole_changes_nothing_and_is_tried_once_an_hour(fault):
+def test_a_listing_that_is_not_whole_changes_nothing_and_is_tried_again_ever_more_rarely(fault):
     world = WatchedAccounts()
     world.harness.provider.faults["each"] = [fault] * 3
-    world.pass_time(2 * HOUR + 15 * MINUTE)
+    world.pass_time(3 * HOUR + 15 * MINUTE)  # after 10 minutes, an hour and two hours
     assert world.listings == 3
     assert world.harness.store.read_evidence("fake-key").reconciled_at is None
-    world.pass_time(HOUR)
+    world.pass_time(4 * HOUR)
     assert world.listings == 4
     assert world.harness.store.read_evidence("fake-key").reconciled_at is not None
+    world.harness.provider.faults["each"] = [fault]
+    world.pass_time(DAY + HOUR + 15 * MINUTE)  # it begins with an hour again
+    assert world.listings == 6
+
+
+def test_an_account_whose_key_is_refused_costs_few_reads_of_documents():
+    """Each try read the documents of all targets, every hour: 24 times in a day, for nothing."""
+    world = WatchedAccounts()
+    world.own = {"fake-key"}
+    world.harness.provider.faults["each"] = [FakeFault.UNAUTHORIZED] * 100
+    read, original = [], world.harness.store.read_state
+    world.harness.store.read_state = lambda name: read.append(name) or original(name)
+    world.pass_time(DAY)
+    assert len(read) == world.listings == 5
+    world.pass_time(3 * DAY)
+    assert len(read) == world.listings == 8
+
+
+@pytest.mark.parametrize("error", [StoreCorrupt("no evidence"), StoreDenied("403")])
+def test_an_account_whose_document_cannot_be_read_does_not_keep_others_from_being_compared(error):
+    """It did for ever, and was listed every hour for nothing."""
+    world = WatchedAccounts()
+    original = world.harness.store.read_evidence
+
+    def read_evidence(key: str) -> AccountEvidence:
+        if key == "fake-key":
+            raise error
+        return original(key)
+
+    world.harness.store.read_evidence = read_evidence
+    with capture_logs() as lines:
+        world.pass_time(HOUR)
+    assert (world.listings, world.idle.calls.count("each")) == (0, 1)
+    assert original("idle-key").reconciled_at is not None
+    told = [(line["event"], line["account"]) for line in lines]
+    assert told == [
+        ("account not compared with the documents", "fake"),
+        ("account compared with the documents", "idle"),
+    ]
+
+
+def test_documents_that_cannot_be_listed_are_told_in_the_words_of_the_runbook():
+    world = WatchedAccounts()
+
+    def read_state(name: str) -> Any:
+        raise StoreDenied("403")
+
+    world.harness.store.read_state = read_state
+    with capture_logs() as lines:
+        world.pass_time(HOUR)
+    told = [(line["event"], line["account"]) for line in lines]
+    assert told == [("account not compared with the documents", name) for name in ("fake", "idle")]
+    assert (world.listings, world.idle.calls.count("each")) == (0, 0)
 
 
 def test_an_account_whose_circuit_is_open_is_left_alone():
@@ -166,10 +238,9 @@ def test_a_stop_or_a_reload_does_not_wait_for_a_long_listing(how):
 
     def each(take: Any) -> Any:
         if how == "stops":
-            world.looks.stopping = True
+            world.looks.stop(lambda: None)
         else:
-            old = world.looks.components
-            world.looks.components = SimpleNamespace(**vars(old) | {"settings": SimpleNamespace(**vars(old.settings))})
+            world.reload()
         provider.each = original
         return original(take)
 
@@ -177,6 +248,60 @@ def test_a_stop_or_a_reload_does_not_wait_for_a_long_listing(how):
     world.pass_time(10 * MINUTE)
     assert world.listings == 1
     assert world.harness.store.read_evidence("fake-key").reconciled_at is None
-    world.looks.stopping = False
-    world.pass_time(2 * MINUTE)
+    world.stop.clear()
+    world.pass_time(6 * MINUTE)
     assert world.harness.store.read_evidence("fake-key").reconciled_at is not None
+
+
+def test_reloads_do_not_make_a_comparison_begin_again_at_once():
+    """It read all documents anew, without a pause, for as long as reloads came faster than it could read them."""
+    world = WatchedAccounts()
+    read, original = [], world.harness.store.read_state
+
+    def read_state(name: str) -> Any:
+        read.append(name)
+        world.reload()
+        return original(name)
+
+    world.harness.store.read_state = read_state
+    world.pass_time(HOUR + 9 * MINUTE)
+    assert len(read) == 12  # every five minutes
+
+
+def test_a_bug_does_not_make_a_comparison_begin_again_at_once():
+    world = WatchedAccounts()
+    world.pass_time(9 * MINUTE)
+    read: list[str] = []
+
+    def read_state(name: str) -> Any:
+        read.append(name)
+        raise RuntimeError("a bug")
+
+    world.harness.store.read_state = read_state
+    with pytest.raises(RuntimeError):
+        world.pass_time(MINUTE)
+    world.pass_time(4 * MINUTE)
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("fault", [None, FakeFault.UNREACHABLE])
+def test_a_reload_leaves_connections_open_for_what_uses_them_and_its_result_is_dropped(fault):
+    world = WatchedAccounts()
+    world.own = {"fake-key"}
+    provider, original, replaced = world.harness.provider, world.harness.provider.each, []
+
+    def each(take: Any) -> Any:
+        provider.each = original
+        replaced.append(world.reload())
+        assert world.closed == []
+        return original(take)
+
+    provider.each, provider.faults["each"] = each, [fault] * (fault is not None)
+    with capture_logs() as lines:
+        world.pass_time(10 * MINUTE)
+    assert world.closed == replaced
+    assert len(replaced) == 1
+    assert lines == []
+    assert world.harness.store.read_evidence("fake-key").reconciled_at is None
+    world.reload()
+    assert len(world.closed) == 2

@@ -77,6 +77,24 @@ def test_a_reload_that_vault_does_not_allow_is_tried_again_until_it_does(environ
         assert daemon.metric("rotator_config_last_reload_successful") == 1
 
 
+def test_a_metric_of_the_configuration_is_of_the_one_in_force(environment):
+    with TamperingProxy(environment.bao.address) as proxy:
+        environment.configure([replace_target("force")], vault={"address": proxy.address})
+        daemon = environment.start()
+        eventually(lambda: environment.rotations("force"), "rotated")
+        document = json.loads(environment.config.read_text())
+        document["daemon"]["reconcile"] = "2h"
+        environment.config.write_text(json.dumps(document))
+        proxy.tamper = lambda seen: (
+            replace(seen, status=403, body=b'{"errors":["no"]}') if "internal/ui/mounts" in seen.path else seen
+        )
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for("configuration not reloaded yet; the old one stays in force")
+        assert daemon.metric("rotator_reconcile_interval_seconds") == 86_400
+        proxy.tamper = lambda seen: seen
+        eventually(lambda: daemon.metric("rotator_reconcile_interval_seconds") == 7200, "the new one is in force")
+
+
 def test_a_reload_that_is_tried_again_leaves_no_token_behind(environment):
     with TamperingProxy(environment.bao.address) as proxy:
         environment.configure([replace_target("tokens")], vault={"address": proxy.address})

@@ -125,8 +125,36 @@ class TestAtWork:
         checker.leave()
         assert reasons(reconciled(harness)) == [Reason.SCRATCH]
 
+    def test_a_scratch_credential_that_its_check_deletes_while_the_listing_is_read_is_no_orphan(self) -> None:
+        harness = rotated(EngineHarness())
+        harness.provider.add("rotatorcheckab12cd34")
+        scratch = Scratch(Credential("fake", "rotatorcheckab12cd34"), harness.clock.now())
+        evidence = AccountEvidence(version=1, scratch=(scratch,), holder="checker")
+        harness.store.write_evidence("fake", evidence)
+        Presence(harness.store, harness.clock, "checker", Role.COMMAND).renew()
+        original = harness.provider.each
+
+        def each(take: Callable[[ListedCredential], object]) -> Answer[None]:
+            answer = original(take)
+            harness.store.write_evidence("fake", AccountEvidence(version=2))
+            return answer
+
+        harness.provider.each = each
+        assert reasons(reconciled(harness)) == []
+
 
 class TestNotCertain:
+    def test_what_is_known_of_the_account_is_read_first_since_a_listing_costs_requests(self) -> None:
+        harness = rotated(EngineHarness())
+
+        def read_evidence(key: str) -> AccountEvidence:
+            raise StoreCorrupt(key)
+
+        harness.store.read_evidence = read_evidence
+        with pytest.raises(StoreCorrupt):
+            reconciled(harness)
+        assert "each" not in harness.provider.calls
+
     @pytest.mark.parametrize(
         "answer",
         [
