@@ -143,10 +143,8 @@ def after_apply(
     state: TargetState, credential: Credential, now: datetime, made_at: datetime | None = None
 ) -> TargetState:
     """Records that the provider put `credential` into force at `now`; `made_at` is for a password that it generated."""
-    attempt = open_attempt(state)
-    before, password = attempt.staged, credential.password or attempt.staged.password
-    if attempt.uncertain:
-        made_at = attempt.started_at  # a call whose answer was lost may have made it: no password is taken for younger
+    before = open_attempt(state).staged
+    password = credential.password or before.password
     staged_now = replace(
         before,
         id=credential.id,

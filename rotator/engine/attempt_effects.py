@@ -15,7 +15,7 @@ from rotator.core.facts import is_same_credential
 from rotator.core.model import Attempt, Credential, Phase, Proof, Purpose, Strategy, TargetState
 from rotator.core.naming import new_attempt_id, new_username
 from rotator.core.passwords import generate
-from rotator.core.verification import longest_asked
+from rotator.core.verification import is_refused, longest_asked
 from rotator.engine.first_passwords import unprovable
 from rotator.engine.provider_caller import ProviderCaller, could_not_be_asked, message_of, named
 from rotator.engine.session import Session
@@ -25,7 +25,7 @@ from rotator.ports import Conflict, Provider, StoreDenied
 _AFTER_PUT_BACK = timedelta(hours=6)
 _TAKEN = "taken for set, as the provider said, since nobody could be asked in an emergency"
 # What is sent so often and not accepted lacks something else, such as a grant. Once a day, it may have been changed.
-_IN_VAIN, _SENT_AGAIN = 3, timedelta(days=1)
+_SENT_AGAIN = timedelta(days=1)
 _SHORTEST_LOOK, _LONGEST_LOOK = timedelta(seconds=0.5), timedelta(seconds=10)
 
 
@@ -99,7 +99,9 @@ def apply(caller: ProviderCaller, session: Session, action: do.Apply) -> None:
         answer = Unknown("the provider does not say which password is in force")
     record(caller, session, verb, outcome_of(answer), action.credential, message_of(answer))
     if isinstance(answer, Done):
-        made_at = session.clocks().latest
+        # What is found was made by a call whose answer was lost: no password is taken for younger than it may be.
+        is_found = action.verb is do.Verb.COMPLETE
+        made_at = advance.open_attempt(session.state).started_at if is_found else session.clocks().latest
         session.note(advance.after_apply(session.state, answer.value, caller.shared_now(), made_at))
     elif isinstance(answer, Refused) and not answer.why.concerns_account:
         _refuse(caller, session, answer)
@@ -201,11 +203,13 @@ def prove(caller: ProviderCaller, session: Session, action: do.Prove) -> None:
 
 
 def _is_sent_in_vain(state: TargetState, now: datetime) -> bool:
-    """True if a spare credential is only tried again for now: its password was sent several times, and not long ago."""
+    """True if a password has been sent for a day, without an end to devices being out: it is sent once a day then."""
     attempt = state.attempt
-    if attempt is None or attempt.compromised or not is_spare(attempt) or attempt.phase is not Phase.APPLIED:
+    if attempt is None or attempt.phase is not Phase.APPLIED or attempt.compromised or attempt.repairs:
         return False
-    return state.failures >= _IN_VAIN and _since_change(attempt, now) < _SENT_AGAIN
+    if not is_spare(attempt) or may_cut_off(attempt) or is_refused(state):
+        return False
+    return now - attempt.started_at >= _SENT_AGAIN and abs(_since_change(attempt, now)) < _SENT_AGAIN
 
 
 def _is_known_to_nobody(attempt: Attempt) -> bool:

@@ -15,7 +15,6 @@ from core_facts import (
     OLD,
     POLICY,
     REQUEST,
-    STAGED,
     TARGET,
     UNDO,
     document,
@@ -166,16 +165,6 @@ def test_what_the_provider_leaves_out_of_its_answer_is_known_from_staging():
     told = Credential("fake", "made", "id-new", Secret("made"), realm="sip:b")
     full = advance.after_apply(state, told, LATER)
     assert full.attempt.staged == replace(told, attempt="2", made_at=LATER)
-
-
-def test_a_password_that_a_lost_call_may_have_made_is_not_taken_for_younger_than_its_attempt():
-    """A provider that generates passwords made it at the call whose answer was lost; it was only found later."""
-    state = opened(staged=replace(STAGED, password=None), uncertain=True)
-    told = Credential("fake", "made", "id-new", Secret("made"))
-    found = advance.after_apply(state, told, LATER + DAY, LATER + DAY).attempt
-    assert found.staged.made_at == found.started_at < LATER
-    again = advance.after_apply(opened(staged=replace(STAGED, made_at=NOW), uncertain=True), NEW, LATER)
-    assert again.attempt.staged.made_at == NOW  # its own password: known since it was staged
 
 
 def test_a_proof_ends_the_waiting():

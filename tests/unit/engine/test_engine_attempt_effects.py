@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from engine_harness import DAY, IN_PLACE, POLICY, REPLACE
+from engine_harness import DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 from single_effect import LIMITS, NOW, SingleEffect, after_failures, naming
 
 from rotator.core.actions import (
@@ -41,7 +41,7 @@ from rotator.core.model import (
 from rotator.core.passwords import meets
 from rotator.core.secret import Secret
 from rotator.ports import StoreDenied, Versioned
-from rotator.testing import CHOSEN, GENERATED
+from rotator.testing import CHOSEN, GENERATED, FakeFault
 
 OLD = Credential("fake", "old", "id-old", Secret("old password"), attempt="1")
 STAGED = Credential("fake", "new", None, Secret("new password"), attempt="2")
@@ -440,3 +440,18 @@ def test_a_due_time_is_drawn_at_random_within_the_spread():
     bench.session.flush()
     assert bench.store.states["office"] == Versioned(bench.session.state, 3)
     assert bench.session.state.next_rotation == state.next_rotation
+
+
+@pytest.mark.parametrize("lost", [FakeFault.LOST_BEFORE, FakeFault.LOST_AFTER])
+def test_a_generated_password_is_as_old_as_the_call_that_may_have_made_it(lost):
+    """One that is found counts from the attempt; one that its own call answers with, from that call."""
+    world = EngineHarness(capabilities=GENERATED)
+    engine = world.engine()
+    world.provider.faults["create"] = [lost]
+    began = world.clock.now()
+    engine.look(world.target)
+    world.provider.faults["list"] = [FakeFault.LOST_BEFORE] * 30
+    world.clock.advance(DAY)
+    world.until_rotated(engine)
+    made = world.state.published.made_at
+    assert made == began if lost is FakeFault.LOST_AFTER else made >= began + DAY

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, POLICY, REPLACE, EngineHarness
 
-from rotator.core.answers import Retry, Wait
+from rotator.core.answers import Answer, Retry, Wait
 from rotator.core.drift import ALONE
 from rotator.core.holding import HoldReason
 from rotator.core.left_over import left_over
-from rotator.core.model import Target
+from rotator.core.model import Credential, Strategy, Target
 from rotator.core.origin import Origin
 from rotator.core.removal import after_retirement
 from rotator.core.secret import Secret
@@ -228,3 +229,31 @@ def test_a_removed_target_whose_credential_was_deleted_says_which_command_ends_t
     world.settle(engine, 10 * DAY)
     assert world.state.ledger == ()
     assert world.provider.credentials == {}
+
+
+@pytest.mark.parametrize("target", [REPLACE, ALTERNATING], ids=lambda target: target.strategy.value)
+def test_devices_that_are_out_do_not_wait_a_day_for_what_was_sent_in_vain(target):
+    """Somebody deletes, or sets, the repairing credential too: it is sent again at once, whatever failed before."""
+    world, engine = verified(target)
+    if target is ALTERNATING:  # its second credential is there
+        world.request(engine)
+        world.settle(engine, 12 * DAY)
+    sending = "create" if target.strategy is Strategy.REPLACE else "set_password"
+    send, times, meddled_at = getattr(world.provider, sending), count(), []
+
+    def meddled(credential: Credential, *arguments: Any) -> Answer[Credential]:
+        if (number := next(times)) < 4:
+            return Retry(Wait.UNREACHABLE, "503")
+        sent = send(credential, *arguments)
+        if number == 4:
+            world.provider.credentials[sent.value.id].password = Secret("set by hand")
+            meddled_at.append(world.clock.now())
+        return sent
+
+    setattr(world.provider, sending, meddled)
+    delete(world)
+    for _ in range(72):
+        world.settle(engine, HOUR)
+        if meddled_at and world.published_works:
+            break
+    assert world.clock.now() - meddled_at[0] <= 2 * HOUR

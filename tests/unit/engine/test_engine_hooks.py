@@ -564,3 +564,18 @@ def test_what_an_abandoned_undo_enabled_is_not_told_to_end_a_second_time(moment)
     assert world.state.ledger == ()
     for name in ("ask", "tell"):
         assert len(world.hooks[name].told) == len({facts["key"] for facts in world.hooks[name].told}) == 1
+
+
+def test_what_is_owed_is_run_while_an_emergency_waits_for_what_it_cannot_have():
+    """The emergency stayed requested, its credential was gone, and the hook was given up after a week without a run."""
+    world, engine = rotated(hooked(Hooks(after_rotation=("tell",)), IN_PLACE))
+    world.hooks["tell"].failures = 1
+    world.request(engine)
+    world.settle(engine, timedelta(seconds=5))
+    assert [owed.failures for owed in world.state.owed] == [1]
+    world.provider.credentials.clear()
+    world.request(engine, compromised=True)
+    world.settle(engine, DAY)
+    assert world.state.request.compromised
+    assert world.state.owed == ()
+    assert records(world)[-1].outcome is AuditOutcome.DONE
