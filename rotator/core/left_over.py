@@ -48,6 +48,13 @@ def with_rules(state: TargetState, target: Target) -> TargetState:
     return replace(kept, policy=policy.name, labels=target.labels)
 
 
+def has_rules(state: TargetState, target: Target) -> bool:
+    """True if those are the rules that a state document keeps."""
+    policy = target.policy
+    kept = (state.policy, state.labels, state.overlap, state.quarantine, state.usage)
+    return kept == (policy.name, target.labels, policy.overlap, policy.quarantine, policy.usage)
+
+
 def left_over(
     state: TargetState, policies: Mapping[str, Policy] = _NO_POLICIES, age_limit: AgeLimit | None = None
 ) -> Target | None:

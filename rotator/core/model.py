@@ -419,7 +419,7 @@ class TargetState:
     published_since: datetime | None = None  # when what is published was published (again)
     path: str = ""  # of the consumer document that was written last, or will be first
     former_paths: tuple[FormerPath, ...] = ()
-    overlap: timedelta = timedelta(days=1)  # of the policy as of the last attempt: what a removed target left behind
+    overlap: timedelta = timedelta(days=1)  # of the policy as of the last look: what a removed target left behind
     quarantine: timedelta = timedelta(days=7)  # still gets both,
     usage: UsageRules | None = None  # and its users are still asked about;
     policy: str = ""  # the blackouts of this one still hold it,

@@ -5,10 +5,12 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from rotator.core.consumer_document import ConsumerDocument
+from rotator.core.model import Policy, Target
 from rotator.ports import Versioned
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+_Rules = tuple[Policy, tuple[tuple[str, str], ...]]
 
 _MOST = 20_000  # documents of each kind; a state document takes two to four kilobytes
 
@@ -19,6 +21,7 @@ class Memory:
     def __init__(self, most: int = _MOST) -> None:
         self._states: _Recent[str, Versioned] = _Recent(most)
         self._consumers: _Recent[str, ConsumerDocument] = _Recent(most)
+        self._settled: _Recent[str, _Rules] = _Recent(most)
 
     def state(self, target: str) -> Versioned | None:
         """Returns the state document of a target; None if it has to be read.
@@ -40,6 +43,14 @@ class Memory:
     def keep_consumer(self, path: str, document: ConsumerDocument) -> None:
         """Keeps a consumer document that was read or written."""
         self._consumers.put(path, document)
+
+    def has_settled(self, target: Target) -> bool:
+        """True if this process has seen or written the present rules of a target in its state document."""
+        return self._settled.get(target.name) == (target.policy, target.labels)
+
+    def settle(self, target: Target) -> None:
+        """Keeps that the state document of a target has, or had, its present rules."""
+        self._settled.put(target.name, (target.policy, target.labels))
 
 
 class _Recent(Generic[K, V]):

@@ -13,6 +13,7 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.freezes import Freezes
 from rotator.core.holds import lost_state_message
+from rotator.core.left_over import has_rules, is_empty, with_rules
 from rotator.core.model import Attempt, Capabilities, Claim, Credential, Target, TargetState
 from rotator.core.strategy_evidence import StrategyEvidence
 from rotator.core.verification import longest_asked
@@ -136,6 +137,22 @@ class Session:
             self.state, self.has_unwritten = replace(state, claim=self.state.claim), True
         self._observe(self.target, self.state)
 
+    def note_rules(self) -> None:
+        """Notes the rules by which what the target leaves behind ends if it is removed later, if they have changed.
+
+        A process writes them once for each configuration, and otherwise only with something else: two processes with
+        different configurations would write them in turn for ever.
+        """
+        state, target = self.state, self.target
+        elsewhere = state.claim is not None and not self.holds_claim
+        if target.removed or elsewhere or state.renamed_to or self.state_deleted or is_empty(state):
+            return
+        if has_rules(state, target):
+            if not self.has_unwritten:
+                self._memory.settle(target)
+        elif self.has_unwritten or self.holds_claim or not self._memory.has_settled(target):
+            self.note(with_rules(state, target))
+
     def flush(self) -> None:
         """Writes what was only noted. Raises like `write`."""
         if self.has_unwritten:
@@ -155,6 +172,8 @@ class Session:
         self.version = self._store.write_state(state, self.version)
         self.state, self._claim_ends, self.has_unwritten = state, claim_ends, False
         self._memory.keep_state(Versioned(state, self.version, ends_at=self._found.ends_at, remedy=self._found.remedy))
+        if has_rules(state, self.target):
+            self._memory.settle(self.target)
         self._observe(self.target, state)
 
     @property

@@ -60,6 +60,7 @@ class Steps:
             action, paced = paced or self._decided(session), None
             try:
                 if isinstance(action, Hold):
+                    session.note_rules()
                     _put_on_record(session)
                     if action.reason is HoldReason.PROVING and self._wait_for_place(session):
                         continue

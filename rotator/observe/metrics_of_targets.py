@@ -139,6 +139,13 @@ OF_TARGETS = (
         f"Replaced credentials whose disabling or deletion is more than {GRACE.seconds // 60} minutes overdue.",
     ),
     Described(
+        "rotator_retirement_held_timestamp_seconds",
+        "gauge",
+        _TARGET,
+        "When the earliest retirement that a pause or a blackout holds became or becomes due; only of a removed or "
+        "retired target. Absent if none is held.",
+    ),
+    Described(
         "rotator_hooks_failing",
         "gauge",
         _TARGET,

@@ -11,7 +11,7 @@ from enum import StrEnum
 from rotator.core.attempts import may_cut_off
 from rotator.core.password_age import deadline
 from rotator.core.verification import is_refused, overdue_from
-from rotator.observe.target_figures import TargetSnapshot, overdue_from_entry, seems_in_use
+from rotator.observe.target_figures import TargetSnapshot, held_since, overdue_from_entry, seems_in_use
 
 
 class Need(StrEnum):
@@ -21,7 +21,7 @@ class Need(StrEnum):
     AGE_LIMIT_NEAR = "age_limit_near"  # an accepted password reaches its limit soon
     OVER_AGE_LIMIT = "over_age_limit"
     FIRST_LATE = "first_rotation_late"
-    PAUSED_LONG = "paused_long"  # a rotation is due, and a pause or a blackout holds it
+    PAUSED_LONG = "paused_long"  # a pause or a blackout holds what is due: a rotation, or what a removed target left
     DEVICES_OUT = "devices_out"
     REFUSED = "refused"  # the provider refuses what is published
     KEEPS_FAILING = "keeps_failing"
@@ -77,8 +77,13 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     if due is not None:
         yield Need.AGE_LIMIT_NEAR, due.warns_at
         yield Need.OVER_AGE_LIMIT, due.at
-    if not seen.has_left:
-        yield from _of_the_schedule(seen)
+    yield from _of_what_is_left(seen) if seen.has_left else _of_the_schedule(seen)
+
+
+def _of_what_is_left(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
+    held = held_since(seen)
+    if held is not None:
+        yield Need.PAUSED_LONG, held + _PAUSED_LONG
 
 
 def _of_the_schedule(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:

@@ -29,7 +29,7 @@ TOPICS: Mapping[str, str] = {
     Need.AGE_LIMIT_NEAR: "a password reaches its age limit soon",
     Need.OVERDUE: "the password is older than its policy allows",
     Need.FIRST_LATE: "never rotated, though it is due",
-    Need.PAUSED_LONG: "a pause holds a rotation that is due",
+    Need.PAUSED_LONG: "a pause or a blackout holds what is due",
     Need.UNVERIFIED: "the published password is not verified",
     Need.NOT_LOOKED_AT: "no process looks at it",
     Need.IN_THE_FUTURE: "its stored times lie in the future",

@@ -53,7 +53,7 @@ _OF_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     Need.AGE_LIMIT_NEAR: ("", (_REPORT, _OVER_AGE)),
     Need.OVERDUE: ("", (_PLAN, _OVERDUE)),
     Need.FIRST_LATE: ("", (_PLAN,)),
-    Need.PAUSED_LONG: ("", (_DESPITE,)),
+    Need.PAUSED_LONG: ("If it was retired, end what holds it instead: this would begin it anew.", (_DESPITE,)),
     Need.UNVERIFIED: ("", (_VERIFY,)),
     Need.NOT_LOOKED_AT: ("Can Vault be read?", ()),
     Need.IN_THE_FUTURE: ("A clock was wrong.", ()),

@@ -51,7 +51,23 @@ class TargetSnapshot:
 
 def overdue_from_entry(entry: LedgerEntry, wanted: UsageRules | None) -> datetime:
     """Returns when the disabling or deletion of a replaced credential is so late that somebody must be told."""
-    return (entry.ends_at if entry.cut_off else extended_until(wanted, entry)) + GRACE
+    return _due(entry, wanted) + GRACE
+
+
+def _due(entry: LedgerEntry, wanted: UsageRules | None) -> datetime:
+    """Returns when a replaced credential is to be disabled or deleted, by what is known of its users."""
+    return entry.ends_at if entry.cut_off else extended_until(wanted, entry)
+
+
+def held_since(seen: TargetSnapshot) -> datetime | None:
+    """Returns when the earliest retirement of a removed or retired target that a freeze holds became or becomes due.
+
+    None if nothing holds retirements or nothing is to be retired; and for other targets, whose rotation tells.
+    """
+    if not seen.has_left or seen.freezes.of_retirements is None:
+        return None
+    wanted = seen.target.policy.usage
+    return min((_due(entry, wanted) for entry in seen.state.ledger if not entry.stays_enabled), default=None)
 
 
 def overdue(entry: LedgerEntry, wanted: UsageRules | None, now: datetime) -> bool:
@@ -114,6 +130,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
         if seen.freezes.of_retirements is None
         else 0
     ),
+    "rotator_retirement_held_timestamp_seconds": lambda seen, _: _stamp(held_since(seen)),
     "rotator_hooks_failing": lambda seen, _: float(sum(owed.failures > 0 for owed in seen.state.owed)),
     "rotator_ended_still_accepted": lambda seen, _: float(sum(ended.accepted > 0 for ended in seen.state.ended)),
 }
@@ -127,6 +144,7 @@ OF_REMOVED = (
     "rotator_attempt_open_timestamp_seconds",
     "rotator_target_devices_out",
     "rotator_retirement_overdue",
+    "rotator_retirement_held_timestamp_seconds",
     "rotator_hooks_failing",
     "rotator_ended_still_accepted",
 )

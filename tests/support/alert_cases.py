@@ -44,6 +44,11 @@ _ACCEPTED = _series("rotator_target_accepted", _TARGET)
 _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
+_RETIREMENT_HELD = _series("rotator_retirement_held_timestamp_seconds", _TARGET)
+_HELD_FOR = (
+    "Its rotation, or the end of what it left if it was removed, has been due for 7d 0h 20m 0s. "
+    "rotator status says what holds it, and why."
+)
 _STILL = _series("rotator_ended_still_accepted", _TARGET)
 _HOOKS = _series("rotator_hooks_failing", _TARGET)
 _IN_USE = _series("rotator_ledger_credentials", f'{_TARGET},state="in_use"')
@@ -221,9 +226,19 @@ CASES = (
         "10080m",
         _PHONE,
         "warning",
-        "A pause keeps phone from being rotated",
-        "Its rotation has been due for 7d 0h 20m 0s. rotator status says who paused it, and why.",
+        "A pause or a blackout holds what is due at phone",
+        _HELD_FOR,
         quiet={_NEXT: "0x11000", _PAUSED: "0x11000"},
+    ),
+    Case(
+        "RotatorTargetPausedLong",
+        {_RETIREMENT_HELD: "0x11000"},
+        "10100m",
+        "10080m",
+        _PHONE,
+        "warning",
+        "A pause or a blackout holds what is due at phone",
+        _HELD_FOR,
     ),
     Case(
         "RotatorDevicesCutOff",
@@ -683,8 +698,11 @@ CASES = (
         'need="paused_long"',
         15,
         "warning",
-        "A pause keeps 3 targets of prod from being rotated",
-        "Their rotations have been due for more than a week. rotator status --state paused_long names them.",
+        "A pause or a blackout holds what is due at 3 targets of prod",
+        (
+            "Their rotations, or the ends of what removed ones left, have been due for more than a week. "
+            "rotator status --state paused_long names them."
+        ),
     ),
     _fleet_case(
         "RotatorFleetDevicesCutOff",

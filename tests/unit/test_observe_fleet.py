@@ -13,7 +13,7 @@ from rotator.core.blackouts import Extent
 from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.left_over import left_over
-from rotator.core.model import Counts, Ended, EndedBy, Phase, Target, TargetState, Verification
+from rotator.core.model import Counts, Ended, EndedBy, Ending, Phase, Target, TargetState, Verification
 from rotator.core.schedule import Every
 from rotator.core.usage_rules import Sighting
 from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
@@ -241,6 +241,38 @@ def test_what_a_pause_holds_is_told_of_after_a_week_and_no_retirement_is_late_me
         assert Need.PAUSED_LONG not in before
         assert (Need.PAUSED_LONG in after) is ("paused_long" in late)
         assert (Need.RETIREMENT_OVERDUE in after) is ("overdue" in late)
+
+
+@pytest.mark.parametrize("left", [replace(TARGET, removed=True), TARGET])
+def test_what_a_removed_target_left_and_a_freeze_holds_is_told_of_after_a_week(left):
+    """Nobody would look at it otherwise: no rotation of it is due, and its retirement is not overdue meanwhile."""
+    clock = FakeClock()
+    now = clock.now()
+    later = replace(ENTRY, disable_at=now + DAY)
+    retired = None if left.removed else now
+    state = replace(PUBLISHED, next_rotation=now, ledger=(later, replace(ENTRY, disable_at=now)), retired_at=retired)
+    for freezes, told in zip(FREEZES, (False, True, False), strict=True):
+        fleet = KnownFleet(clock)
+        fleet.update(left, state)
+        fleet.held("office", None, freezes)
+        with fleet.groups() as groups:
+            (group,) = groups.values()
+            before = {need for need, _ in group.in_need(now + 7 * DAY, LOOKED_AT_WITHIN)}
+            after = {need for need, _ in group.in_need(now + 7 * DAY + MOMENT, LOOKED_AT_WITHIN)}
+        assert Need.PAUSED_LONG not in before
+        assert (Need.PAUSED_LONG in after) is told
+
+
+def test_what_stays_enabled_and_what_is_not_due_is_not_held_for_long():
+    clock, (_, paused, _) = FakeClock(), FREEZES
+    stays = replace(ENTRY, ending=Ending.STAND_BY, overwritten_at=clock.now())
+    for ledger in ((), (stays,), (replace(ENTRY, disable_at=clock.now() + 8 * DAY),)):
+        fleet = KnownFleet(clock)
+        fleet.update(replace(TARGET, removed=True), replace(PUBLISHED, ledger=ledger))
+        fleet.held("office", None, paused)
+        with fleet.groups() as groups:
+            (group,) = groups.values()
+            assert list(group.in_need(clock.now() + 8 * DAY, LOOKED_AT_WITHIN)) == []
 
 
 def test_the_words_of_a_filter_are_the_needs_that_are_counted():

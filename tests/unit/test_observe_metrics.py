@@ -10,9 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.core.age_limit import longest_until_due
 from rotator.core.audit_chain import Position
+from rotator.core.blackouts import Extent
 from rotator.core.clocks import Clocks
 from rotator.core.discrepancies import DiscrepancyKind
 from rotator.core.evidence import AccountEvidence, AssumptionResult, FoundCredentials, Scratch, Shown
+from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import (
     Attempt,
@@ -496,3 +498,20 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     }
     still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
     assert gauges == {*still, "rotator_ended_still_accepted", "rotator_hooks_failing"}
+
+
+def test_what_a_removed_target_left_and_a_freeze_holds_has_the_time_from_which_it_is_held() -> None:
+    clock = FakeClock()
+    source, now = metrics(clock), clock.now()
+    left = replace(target(), removed=True)
+    waiting = entry(now, disable_in=timedelta(hours=1))
+    frozen = Freezes((Freeze(HoldReason.BLACKOUT, now + 300 * DAY, "merger", Extent.CHANGES),))
+    key = ("rotator_retirement_held_timestamp_seconds", ("phone",))
+    for seen, freezes, expected in (
+        (left, frozen, (now + timedelta(hours=1)).timestamp()),
+        (left, Freezes(), None),
+        (target(), frozen, None),
+    ):
+        source.fleet.update(seen, TargetState("phone", ledger=(waiting,)))
+        source.fleet.held("phone", None, freezes)
+        assert scrape(source).get(key) == expected
