@@ -13,7 +13,7 @@ from rotator.core.answers import Answer
 from rotator.core.model import Credential, Ending, LedgerEntry, TargetState
 from rotator.testing import Crash, CrashPoints
 
-_PATIENCE = 20.0  # seconds for one step; a step that takes longer hangs
+_PATIENCE = 120.0  # seconds for one step; a step that takes longer hangs
 _LONGEST_CALL = timedelta(seconds=20)  # of the fake provider: no call lasts longer, whatever the interleaving
 _here = local()
 
