@@ -8,6 +8,7 @@ What a long run finds becomes a fixed example of the test, so that the default r
 
 import os
 import random
+import resource
 from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -101,6 +102,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.config.option.long:
         seed = terminalreporter.config.option.hypothesis_seed
         terminalreporter.line(f"to run this again: pytest --long --hypothesis-seed={seed}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _core_limit_of_the_tests() -> Iterator[None]:
+    """A command that runs within the tests' process lowers its limit for good, also for all that later tests start."""
+    change = resource.setrlimit
+
+    def changed(which: int, limits: tuple[int, int]) -> None:
+        if which != resource.RLIMIT_CORE:
+            change(which, limits)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resource, "setrlimit", changed)
+        yield
 
 
 @pytest.fixture(scope="session")
