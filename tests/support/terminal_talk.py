@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 
 import psutil
-from polling import eventually
 
 LIMIT = 60.0
+_AT_REST = 0.3  # seconds
 
 
 class TerminalTalk:
@@ -34,9 +34,17 @@ class TerminalTalk:
             assert time.monotonic() < end, self.said
             assert self._listen(), self.said
         self._heard = len(self.said)
-        child = psutil.Process(self._child)
-        eventually(lambda: child.status() == psutil.STATUS_SLEEPING, "the command waits for an answer")
+        self._until_it_listens()
         os.write(self._master, answer.encode())
+
+    def _until_it_listens(self) -> None:
+        """Waits until the command has slept for a while: it also sleeps while the terminal is made ready."""
+        child, switches, since = psutil.Process(self._child), -1, time.monotonic()
+        while time.monotonic() - since < _AT_REST:
+            now = child.num_ctx_switches().voluntary
+            if now != switches or child.status() != psutil.STATUS_SLEEPING:
+                switches, since = now, time.monotonic()
+            time.sleep(0.01)
 
     def end(self) -> int:
         """Waits for the command's end, and returns its exit code."""
