@@ -98,6 +98,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             measuring.start()
 
 
+def pytest_sessionfinish() -> None:
+    """Saves what was measured before the worker says that it is done: xdist kills one that takes long to exit."""
+    measuring = Coverage.current()
+    if measuring is not None:
+        measuring.stop()
+        measuring.save()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.config.option.long:
         seed = terminalreporter.config.option.hypothesis_seed
