@@ -259,6 +259,7 @@ def test_every_metric_of_the_catalogue_that_an_operator_has_to_watch_is_on_the_d
     shown = {each.name for each in METRICS if each.name in text}
     assert {each.name for each in METRICS} - shown == {
         "rotator_audit_last_sequence",
+        "rotator_config_last_reload_success_timestamp_seconds",
         # When somebody last checked an account, and what that showed: for whoever asks.
         "rotator_account_assumptions",
         "rotator_account_checked_timestamp_seconds",
