@@ -107,3 +107,10 @@ def test_text_that_is_no_unicode_is_compared_too():
     half = json.loads('"\\ud800"')
     assert Secret(half) != SECRET
     assert Secret(half) == Secret(half)
+
+
+def test_what_a_secret_refuses_is_said():
+    with pytest.raises(TypeError, match=r"^a Secret contains text$"):
+        Secret(7)
+    with pytest.raises(TypeError, match=r"^a Secret cannot be pickled$"):
+        pickle.dumps(Secret("x"))

@@ -8,6 +8,7 @@ from engine_harness import ALTERNATING, DAY, IN_PLACE, EngineHarness
 
 from rotator.cli.exits import CommandError
 from rotator.cli.rotate import undo_plan
+from rotator.core.audit_words import AuditVerb
 from rotator.core.model import Proof, Purpose
 from rotator.observe.status import Surroundings, status_document
 from rotator.testing import CHOSEN, GENERATED, FakeFault
@@ -154,6 +155,7 @@ def test_an_emergency_that_waits_for_its_account_is_carried_out_and_not_replaced
         announced(world)
     world.request(engine, Purpose.UNDO)
     assert world.state.request == emergency
+    assert AuditVerb.REQUEST_UNDO not in [record.verb for record in world.audit.records]
     world.until_rotated(engine)
     assert world.state.counts.undone == 0
     assert not world.provider.accepts(leaked.username, leaked.password)
