@@ -58,7 +58,7 @@ class StatusWords:
         return [self.entry(_after_pauses(entry, row)) for entry in row["ledger"]]
 
     def entry(self, entry: Json) -> str:
-        """Returns the line of one, whatever holds it."""
+        """Returns the line of one replaced credential, whatever holds it."""
         name = entry["username"] or entry["id"] or "unknown username"
         if entry["ending"] == "forget":
             return self.future("password forgotten", entry["ends_at"])
@@ -91,7 +91,7 @@ class StatusWords:
         return relative(at, self._now) if at > self._now else "now"
 
     def remarks(self, row: Json, *, everything: bool) -> list[str]:
-        """Returns the lines about a target that its row has no room for: `everything`, or what is out of order."""
+        """Returns the lines about a target that its row has no room for: `everything`, or only what is wrong."""
         remarks = []
         if row["attempt"] is not None:
             attempt = row["attempt"]

@@ -86,7 +86,7 @@ def test_one_that_fails_before_a_rotation_holds_it_before_anything_is_sent(targe
     look = world.settle(engine, 3 * HOUR)
     assert look.hold.reason is HoldReason.HOOK_FAILED
     assert look.hold.message == (
-        "the hook ask failed: it answers 503: nothing is sent to the provider until it succeeds; mend it, "
+        "the hook ask failed: it answers 503: nothing is sent to the provider until it succeeds; fix it, "
         "or take it out of the policy quarterly, or end the rotation (rotator abandon office)"
     )
     assert not {"create", "set_password"} & set(world.provider.calls[len(calls) :])
@@ -455,7 +455,7 @@ def test_one_that_fails_before_a_retirement_holds_it(capabilities):
     assert world.provider.accepts(old.username, old.password)
     assert look.hold.reason is HoldReason.HOOK_FAILED
     assert look.hold.message == (
-        f"the hook ask failed: it answers 503: {old.username} stays until it succeeds; mend it, "
+        f"the hook ask failed: it answers 503: {old.username} stays until it succeeds; fix it, "
         "or take it out of the policy quarterly"
     )
     world.hooks["ask"].failures = 0
@@ -492,7 +492,7 @@ def test_no_more_than_three_stay_because_of_a_hook():
     assert [entry.held_by for entry in world.state.ledger] == ["ask"] * MOST_KEPT
     assert look.hold.reason is HoldReason.HOOK_FAILED
     assert look.hold.message.startswith("no rotation begins by schedule while 3 replaced credentials stay (")
-    assert look.hold.message.endswith("ask fails: mend it, or take it out of the policy quarterly")
+    assert look.hold.message.endswith("ask fails: fix it, or take it out of the policy quarterly")
     planned = next(event for event in forecast(engine.facts(world.target)).events if event.what == "rotation")
     assert planned.why.endswith("; not while hooks keep 3 replaced credentials")
     world.hooks["ask"].failures = 0
