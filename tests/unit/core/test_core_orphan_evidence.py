@@ -44,6 +44,20 @@ CASES = {
         target((AuditVerb.RENAME, "gate", AuditOutcome.DONE, {"renamed_from": "office"}), CREATED),
         "gate",
     ),
+    "its target renamed twice": (
+        target(
+            CREATED,
+            (AuditVerb.RENAME, "gate", AuditOutcome.DONE, {"renamed_from": "office"}),
+            (AuditVerb.RENAME, "door", AuditOutcome.DONE, {"renamed_from": "gate"}),
+        ),
+        "door",
+    ),
+    "the same name at two accounts": (
+        target(
+            (*CREATED[:3], MADE | {"account": "two"}), (AuditVerb.CREATE, "gate", AuditOutcome.DONE, MADE), PUBLISHED
+        ),
+        "gate",
+    ),
     "renamed there and back": (
         target(
             CREATED,

@@ -239,6 +239,21 @@ def test_where_the_username_is_the_id_another_account_may_have_the_same() -> Non
     assert reasons(shown, more=more) == [Reason.UNNAMED]
 
 
+def test_a_discrepancy_has_what_is_listed_or_else_what_is_documented() -> None:
+    renamed = ListedCredential("id-old", "else")
+    assert found(listing(renamed)) == [Discrepancy(Reason.RENAMED, "fake", "else", "id-old", ("office",), (renamed,))]
+    assert found(listing()) == [Discrepancy(Reason.PUBLISHED_GONE, "fake", "old", "id-old", ("office",))]
+    twice = ListedCredential("x", "Old")
+    assert found(listing(HERE, twice)) == [
+        Discrepancy(Reason.USERNAME_TWICE, "fake", "old", "id-old", (), (HERE, twice)),
+        Discrepancy(Reason.UNNAMED, "fake", "Old", "x", (), (twice,)),
+    ]
+    removed = TargetDocuments(replace(TARGET, removed=True), [REST])
+    assert list(compare(listing(HERE), [removed], NOW).discrepancies) == [
+        Discrepancy(Reason.OF_REMOVED, "fake", "old", "id-old", ("office",), (HERE,))
+    ]
+
+
 def test_a_foreign_one_can_be_taken_up() -> None:
     entry = ListedCredential("x", "pbx", enabled=False, description="the gate")
     result = compare(listing(HERE, entry), [TargetDocuments(TARGET, [REST])], NOW)
