@@ -1,5 +1,6 @@
 """The command line: its groups of commands, `--version`, and the one place that handles every error."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -10,12 +11,12 @@ from rotator.cli.check_commands import register as check_commands
 from rotator.cli.compliance_commands import register as compliance_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
-from rotator.cli.exits import MEANING, code_of
+from rotator.cli.exits import MEANING, Exit, Failure, asks_for_json, failure_of
 from rotator.cli.import_commands import register as import_commands
 from rotator.cli.memory_protection import protect_memory
 from rotator.cli.notification_commands import register as notification_commands
 from rotator.cli.pause_commands import register as pause_commands
-from rotator.cli.printing import say
+from rotator.cli.printing import print_json, say
 from rotator.cli.reconcile_commands import register as reconcile_commands
 from rotator.cli.report_commands import register as report_commands
 from rotator.cli.rotation_commands import register as rotation_commands
@@ -86,5 +87,28 @@ def main() -> None:
     try:
         protect_memory()  # before the command reads a secret
         typer.main.get_command(build())(prog_name="rotator")
+    except SystemExit as end:
+        _say_in_json(end)
+        raise
     except Exception as error:  # noqa: BLE001 - the last resort
-        sys.exit(code_of(error, say))
+        failure = failure_of(error)
+        say(failure.words)
+        _answer(failure)
+        sys.exit(failure.code)
+
+
+def _say_in_json(end: SystemExit) -> None:
+    """Typer has told a person that the command line is wrong; a program is told as well."""
+    if isinstance(end.__context__, typer.TyperException):
+        _answer(Failure(Exit.USAGE, end.__context__.format_message()))
+
+
+def _answer(failure: Failure) -> None:
+    """Prints a document in place of the result that was asked for: whoever parses standard output finds one there."""
+    if not asks_for_json(sys.argv[1:]):
+        return
+    try:
+        print_json(failure.document)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader went away: nothing is left that could be flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,11 +1,17 @@
 """The exit codes, and the message and code for each kind of error."""
 
+import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rotator.settings import ConfigProblem
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -46,30 +52,63 @@ class Interrupted(Exception):
     """Ctrl-C or SIGTERM arrived before there was a result."""
 
 
-def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
-    """Returns the exit code for an error that ended a command, and passes its message to `say`."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a command ended without its result."""
+
+    code: Exit
+    message: str
+    problems: "tuple[ConfigProblem, ...]" = ()  # of an invalid configuration
+
+    @property
+    def words(self) -> str:
+        """What a person is told."""
+        if not self.problems:
+            return self.message
+        return "\n".join((f"{self.message}:", *(f"  {problem}" for problem in self.problems)))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What a program is told in place of the result. Its keys are stable."""
+        problems = [asdict(problem) for problem in self.problems]
+        error = {"code": self.code.value, "meaning": MEANING[self.code], "message": self.message, "problems": problems}
+        return {"error": error}
+
+
+def failure_of(error: Exception) -> Failure:
+    """Returns what is said of an error that ended a command, and logs one that is a bug."""
     # Imported here because `rotator --help` does not need them.
     from rotator.daemon.http import ListenError  # noqa: PLC0415
     from rotator.observe.audit import AuditError  # noqa: PLC0415
     from rotator.ports import StoreError  # noqa: PLC0415
     from rotator.settings import ConfigError  # noqa: PLC0415
 
-    text, code = str(error), Exit.USAGE
     match error:
         case Interrupted():
-            text, code = "stopped", Exit.STOPPED
+            return Failure(Exit.STOPPED, "stopped")
         case CommandError():
-            code = error.code
+            return Failure(error.code, str(error))
         case ConfigError():
-            text = "the configuration is invalid:\n" + "\n".join(f"  {problem}" for problem in error.problems)
+            return Failure(Exit.USAGE, "the configuration is invalid", error.problems)
         case ListenError() | AuditError():
-            pass
+            return Failure(Exit.USAGE, str(error))
         case StoreError():
-            text, code = f"Vault is unusable: {error}", Exit.VAULT
+            return Failure(Exit.VAULT, f"Vault is unusable: {error}")
         case _:
-            text, code = _bug(error), Exit.BUG
-    say(text)
-    return code
+            return Failure(Exit.BUG, _bug(error))
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """True if a command line has `--output json`, also if the rest of it cannot be understood."""
+    value = ""
+    for position, word in enumerate(words):
+        if word == "--":
+            break
+        if word == "--output" or re.fullmatch(r"-[a-z]*o", word):
+            value = "".join(words[position + 1 : position + 2])
+        elif given := re.fullmatch(r"(?:--output=|-[a-z]*?o)(.+)", word):
+            value = given[1]
+    return value == "json"
 
 
 def _bug(error: Exception) -> str:

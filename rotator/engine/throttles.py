@@ -216,7 +216,9 @@ class Throttles:
         at = self._clock.monotonic()
         with self._lock:
             self._refused = {name: seen for name, seen in self._refused.items() if at - seen[2] <= _SEEN_AGAIN}
-            account, since, _ = self._refused.get(target, ("", at, at))
+            if target not in self._refused:
+                return 0, timedelta()
+            account, since, _ = self._refused[target]
             number = sum(account == other for other, _, _ in self._refused.values())
         return number, timedelta(seconds=at - since)
 

@@ -60,11 +60,8 @@ def _due(entry: LedgerEntry, wanted: UsageRules | None) -> datetime:
 
 
 def held_since(seen: TargetSnapshot) -> datetime | None:
-    """Returns when the first retirement that a freeze holds becomes due, at a target that was removed or retired. None
-    if nothing holds retirements, or nothing is left to retire. Of other targets, the due rotation shows that they are
-    held.
-    """
-    if not seen.has_left or seen.freezes.of_retirements is None:
+    """Returns when the first retirement that a freeze holds becomes, or became, due; None if none is held."""
+    if seen.freezes.of_retirements is None:
         return None
     wanted = seen.target.policy.usage
     return min((_due(entry, wanted) for entry in seen.state.ledger if not entry.stays_enabled), default=None)
