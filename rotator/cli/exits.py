@@ -1,9 +1,7 @@
 """The exit codes, and the message and code for each kind of error."""
 
-import re
 import sys
 import traceback
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -96,19 +94,6 @@ def failure_of(error: Exception) -> Failure:
             return Failure(Exit.VAULT, f"Vault is unusable: {error}")
         case _:
             return Failure(Exit.BUG, _bug(error))
-
-
-def asks_for_json(words: Sequence[str]) -> bool:
-    """True if a command line has `--output json`, also if the rest of it cannot be understood."""
-    value = ""
-    for position, word in enumerate(words):
-        if word == "--":
-            break
-        if word == "--output" or re.fullmatch(r"-[a-z]*o", word):
-            value = "".join(words[position + 1 : position + 2])
-        elif given := re.fullmatch(r"(?:--output=|-[a-z]*?o)(.+)", word):
-            value = given[1]
-    return value == "json"
 
 
 def _bug(error: Exception) -> str:

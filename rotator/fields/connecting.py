@@ -1,4 +1,4 @@
-"""Why no connection was made, and what would be right: for whoever reads a message of a provider or a registrar."""
+"""Why no connection was made, and what would be right: to a provider, a registrar, a receiver or Vault."""
 
 import socket
 import ssl
