@@ -111,7 +111,17 @@ def discrepancy(
     targets: tuple[str, ...] = (),
 ) -> Discrepancy:
     """Returns a discrepancy with what is listed of the credential, or else with what is documented."""
-    account = credential.account if credential.account in listing.accounts else next(iter(listing.accounts), "")
-    if listed:
-        return Discrepancy(reason, account, listed[0].username, listed[0].id, targets, tuple(listed))
-    return Discrepancy(reason, account, credential.username, credential.id, targets)
+    account = credential.account if credential.account in listing.accounts else _first_name(listing)
+    shown = listed[0] if listed else credential
+    return Discrepancy(reason, account, shown.username, shown.id, targets, tuple(listed))
+
+
+def discrepancy_of_listed(
+    listing: AccountListing, reason: Reason, listed: Sequence[ListedCredential], targets: tuple[str, ...] = ()
+) -> Discrepancy:
+    """Returns a discrepancy of entries that no document names."""
+    return Discrepancy(reason, _first_name(listing), listed[0].username, listed[0].id, targets, tuple(listed))
+
+
+def _first_name(listing: AccountListing) -> str:
+    return next(iter(listing.accounts), "")

@@ -92,9 +92,8 @@ def kept_hold(facts: Facts) -> Hold | None:
         return None
     names, failing = ", ".join(entry.label for entry in kept), ", ".join(sorted({entry.held_by for entry in kept}))
     message = f"no rotation begins by schedule while {len(kept)} replaced credentials stay ({names})"
-    return Hold(
-        HoldReason.HOOK_FAILED, f"{message}, since {failing} fails: mend it, or take it out of the policy {policy.name}"
-    )
+    remedy = f"mend them, or take them out of the policy {policy.name}"
+    return Hold(HoldReason.HOOK_FAILED, f"{message}, since hooks fail ({failing}): {remedy}")
 
 
 def run_owed(facts: Facts) -> Decision | None:

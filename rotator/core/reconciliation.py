@@ -21,6 +21,7 @@ from rotator.core.discrepancies import (
     Reason,
     TargetDocuments,
     discrepancy,
+    discrepancy_of_listed,
 )
 from rotator.core.model import Credential, Ending, Strategy
 from rotator.core.naming import is_scratch, made_from, username_stem
@@ -98,7 +99,7 @@ def _listed_twice(listing: AccountListing, entries: Iterable[ListedCredential]) 
         by_name[entry.username.casefold()].append(entry)
     for same in by_name.values():
         if len(same) > 1:
-            yield discrepancy(listing, Reason.USERNAME_TWICE, Credential("", same[0].username), same)
+            yield discrepancy_of_listed(listing, Reason.USERNAME_TWICE, same)
 
 
 class _Makers:
@@ -123,7 +124,7 @@ class _Makers:
     def judge(self, entry: ListedCredential) -> Discrepancy:
         """Returns what an entry is that no document names."""
         reason, targets = self._reason(entry)
-        return discrepancy(self._listing, reason, Credential("", entry.username), [entry], targets)
+        return discrepancy_of_listed(self._listing, reason, [entry], targets)
 
     def _reason(self, entry: ListedCredential) -> tuple[Reason, tuple[str, ...]]:
         if self._is_written_down(entry):

@@ -100,7 +100,7 @@ class Web:
         seen, row = found
         true_of_it = words(seen, about.now, self._composition.fleet.looked_at_within)
         pauses = [each for each in _pauses(components).at(_now(about, components)) if each.scope.covers(seen.target)]
-        return PageForPeople(200, target_page(about, TargetFacts(seen.target, row, seen.hold, true_of_it, pauses)))
+        return PageForPeople(200, target_page(about, TargetFacts(seen, row, true_of_it, pauses)))
 
     def _accounts(self, about: About, components: Components | None, _: str) -> PageForPeople:
         facts = self._account_facts(components, about.now) if components is not None else ()

@@ -142,8 +142,7 @@ OF_TARGETS = (
         "rotator_retirement_held_timestamp_seconds",
         "gauge",
         _TARGET,
-        "When the earliest retirement that a pause or a blackout holds became or becomes due; only of a removed or "
-        "retired target. Absent if none is held.",
+        "When the earliest retirement that a pause or a blackout holds became or becomes due. Absent if none is held.",
     ),
     Described(
         "rotator_hooks_failing",

@@ -11,6 +11,7 @@ from rotator.core.holding import HoldEnd, HoldReason
 from rotator.core.model import Target
 from rotator.observe.needs import Need
 from rotator.observe.notices import TOPICS, URGENT
+from rotator.observe.target_figures import TargetSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ _VERIFY, _PLAN, _REPORT = "rotator verify {name}", "rotator plan {name}", "rotat
 _ROTATE = "rotator rotate {name}"
 _OVERDUE, _OVER_AGE = f'{_ROTATE} --reason "overdue"', f'{_ROTATE} --reason "age limit"'
 _DESPITE = f'{_ROTATE} --despite-pause --reason "urgent"'
+_STATUS = "rotator status {name}"
+_RETIRE = "rotator retire {name}"  # shows what is left, and what is in its way
 _ABANDON, _ADOPT = "rotator abandon {name}", "rotator adopt {name}"
 _ASK, _CHECK = "rotator check-provider {account}", "rotator check-provider {account} --write"
 
@@ -53,7 +56,7 @@ _OF_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     Need.AGE_LIMIT_NEAR: ("", (_REPORT, _OVER_AGE)),
     Need.OVERDUE: ("", (_PLAN, _OVERDUE)),
     Need.FIRST_LATE: ("", (_PLAN,)),
-    Need.PAUSED_LONG: ("If it was retired, end what holds it instead: this would begin it anew.", (_DESPITE,)),
+    Need.PAUSED_LONG: ("The first says what holds it; the second rotates all the same.", (_STATUS, _DESPITE)),
     Need.UNVERIFIED: ("", (_VERIFY,)),
     Need.NOT_LOOKED_AT: ("Can Vault be read?", ()),
     Need.IN_THE_FUTURE: ("A clock was wrong.", ()),
@@ -82,19 +85,23 @@ BY_URGENCY = tuple(topic for topic in TOPICS if topic in _OF_NEEDS)
 """The needs, the most urgent first."""
 
 
-def remedies(words: Collection[str], target: Target) -> Iterator[Remedy]:
-    """Yields what to do about a target of which `words` are true; the most urgent first."""
+def remedies(words: Collection[str], seen: TargetSnapshot) -> Iterator[Remedy]:
+    """Yields what to do about a target of which `words` are true; the most urgent first.
+
+    A removed target is none for most commands, and a rotation would begin a retired one anew.
+    """
     for need in BY_URGENCY:
         if need in words:
             advice, commands = _OF_NEEDS[need]
-            if target.removed:
-                advice, commands = "Its target was removed.", ("rotator retire {name}",)
-            yield Remedy(need, TOPICS[need], advice, _filled(commands, target))
+            if seen.has_left:
+                advice, commands = f"Its target was {'removed' if seen.target.removed else 'retired'}.", (_RETIRE,)
+            yield Remedy(need, TOPICS[need], advice, _filled(commands, seen.target))
 
 
-def commands_of_hold(reason: HoldReason, target: Target) -> tuple[str, ...]:
+def commands_of_hold(reason: HoldReason, seen: TargetSnapshot) -> tuple[str, ...]:
     """Returns the commands that end a hold before its time, or find out more. Empty: see `end_of`."""
-    return _filled(_OF_HOLDS.get(reason, ()), target)
+    commands = _OF_HOLDS.get(reason, ())
+    return _filled((_RETIRE,) if commands and seen.has_left else commands, seen.target)
 
 
 def end_of(reason: HoldReason) -> str:

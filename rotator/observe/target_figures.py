@@ -60,11 +60,8 @@ def _due(entry: LedgerEntry, wanted: UsageRules | None) -> datetime:
 
 
 def held_since(seen: TargetSnapshot) -> datetime | None:
-    """Returns when the earliest retirement of a removed or retired target that a freeze holds became or becomes due.
-
-    None if nothing holds retirements or nothing is to be retired; and for other targets, whose rotation tells.
-    """
-    if not seen.has_left or seen.freezes.of_retirements is None:
+    """Returns when the earliest retirement that a freeze holds became or becomes due; None if none is held."""
+    if seen.freezes.of_retirements is None:
         return None
     wanted = seen.target.policy.usage
     return min((_due(entry, wanted) for entry in seen.state.ledger if not entry.stays_enabled), default=None)

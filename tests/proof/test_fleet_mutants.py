@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from engine_harness import DAY
 from fleet_events import FleetEvent
-from fleet_years import FleetRun, run_fleet
+from fleet_years import FleetRun, Lives, run_fleet
 
 from rotator.core import (
     abandonment,
@@ -186,7 +186,7 @@ def told(story: Story, seed: int) -> FleetRun:
         for kind, day in story.days
         for number, name in enumerate(names)
     ]
-    return run_fleet(seed, story.years, STORY_TARGETS, sorted(events, key=lambda event: event.after))
+    return run_fleet(seed, Lives(story.years, STORY_TARGETS), sorted(events, key=lambda event: event.after))
 
 
 @pytest.mark.timeout(900)  # more than one seed, on a loaded machine

@@ -46,7 +46,7 @@ _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _RETIREMENT_HELD = _series("rotator_retirement_held_timestamp_seconds", _TARGET)
 _HELD_FOR = (
-    "Its rotation, or the end of what it left if it was removed, has been due for 7d 0h 20m 0s. "
+    "Its rotation, or the end of what was replaced, has been due for 7d 0h 20m 0s. "
     "rotator status says what holds it, and why."
 )
 _STILL = _series("rotator_ended_still_accepted", _TARGET)

@@ -27,8 +27,10 @@ from rotator.observe.needs import Need
 from rotator.observe.remedies import BY_URGENCY, commands_of_hold, end_of, remedies
 from rotator.observe.selections import SelectionFigures
 from rotator.observe.style import STYLE, STYLE_SOURCE
+from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import FILTERS, STATES
 from rotator.observe.web.target_list import PAGE
+from rotator.testing.clock import START
 
 PATHS = ("/", "/targets", "/accounts", "/targets/phone-0000")
 
@@ -266,9 +268,24 @@ def test_no_command_that_is_shown_cuts_devices_off():
 
 def commands() -> set[str]:
     target = Target("it's $(a) name", "an account", *([None] * 4))
-    given = {command for remedy in remedies(set(Need), target) for command in remedy.commands}
-    given |= {command for remedy in remedies(set(Need), replace(target, removed=True)) for command in remedy.commands}
-    return given | {command for reason in HoldReason for command in commands_of_hold(reason, target)}
+    seen = TargetSnapshot(target, TargetState(target.name), START)
+    return commands_about(seen) | commands_about(replace(seen, target=replace(target, removed=True)))
+
+
+def commands_about(seen: TargetSnapshot) -> set[str]:
+    given = {command for remedy in remedies(set(Need), seen) for command in remedy.commands}
+    return given | {command for reason in HoldReason for command in commands_of_hold(reason, seen)}
+
+
+@pytest.mark.parametrize("how", ["removed", "retired"])
+def test_no_command_that_is_shown_begins_a_target_anew_that_nobody_wants_any_more(how):
+    target = Target("phone", "vobiz", *([None] * 4), removed=how == "removed")
+    state = TargetState("phone", retired_at=START if how == "retired" else None)
+    seen = TargetSnapshot(target, state, START)
+    assert commands_about(seen) == {"rotator retire phone"}
+    assert {each.advice for each in remedies(set(Need), seen)} == {f"Its target was {how}."}
+    assert all(commands_of_hold(reason, seen) for reason in (HoldReason.PAUSED, HoldReason.BLACKOUT))
+    assert not commands_of_hold(HoldReason.RETIREMENTS_CAPPED, seen)
 
 
 @pytest.mark.parametrize("command", sorted(commands()))

@@ -500,7 +500,7 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     assert gauges == {*still, "rotator_ended_still_accepted", "rotator_hooks_failing"}
 
 
-def test_what_a_removed_target_left_and_a_freeze_holds_has_the_time_from_which_it_is_held() -> None:
+def test_a_retirement_that_a_freeze_holds_has_the_time_from_which_it_is_held() -> None:
     clock = FakeClock()
     source, now = metrics(clock), clock.now()
     left = replace(target(), removed=True)
@@ -510,7 +510,7 @@ def test_what_a_removed_target_left_and_a_freeze_holds_has_the_time_from_which_i
     for seen, freezes, expected in (
         (left, frozen, (now + timedelta(hours=1)).timestamp()),
         (left, Freezes(), None),
-        (target(), frozen, None),
+        (target(), frozen, (now + timedelta(hours=1)).timestamp()),
     ):
         source.fleet.update(seen, TargetState("phone", ledger=(waiting,)))
         source.fleet.held("phone", None, freezes)

@@ -110,7 +110,7 @@ def _needs(facts: FleetFacts) -> Element:
     for need in BY_URGENCY:
         if need in found:
             names = sorted(found[need])
-            (remedy,) = remedies({need}, facts.seen[names[0]].target)
+            (remedy,) = remedies({need}, facts.seen[names[0]])
             rows.append([
                 _what(need, names, facts.seen),
                 [h("span", "at once: ", css="bad") if remedy.is_urgent else None, remedy.words],
@@ -138,7 +138,7 @@ def _holds(seen: Mapping[str, TargetSnapshot], now: datetime) -> Element:
     rows: list[list[Child]] = []
     for reason in sorted(found, key=list(HoldReason).index):
         held = nsmallest(_MOST_NAMED, found[reason], key=lambda each: each.target.name)
-        first, hold = held[0].target, held[0].hold
+        first, hold = held[0], held[0].hold
         assert hold is not None  # noqa: S101  # they were chosen by it
         until = f"; until {relative(hold.until, now)}" if hold.until is not None and hold.until > now else ""
         rows.append([
