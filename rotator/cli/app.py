@@ -11,7 +11,7 @@ from rotator.cli.compliance_commands import register as compliance_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.error_document import answer
-from rotator.cli.exits import MEANING, Exit, Failure, Interrupted, failure_of
+from rotator.cli.exits import MEANING, Exit, CommandFailure, Interrupted, failure_of
 from rotator.cli.import_commands import register as import_commands
 from rotator.cli.memory_protection import protect_memory
 from rotator.cli.notification_commands import register as notification_commands
@@ -107,6 +107,6 @@ def _say_what_typer_has_not(end: SystemExit) -> None:
     """Typer tells a person, and no program, that a command line is wrong; and nobody that Ctrl-C has ended it."""
     reason = end.__context__
     if isinstance(reason, typer.TyperException):
-        answer(Failure(Exit.USAGE, reason.format_message()))
+        answer(CommandFailure(Exit.USAGE, reason.format_message()))
     elif isinstance(reason, typer.Exit) and isinstance(reason.__cause__, KeyboardInterrupt):
         _fail(Interrupted())

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rotator.cli.exits import Exit, Failure
+from rotator.cli.exits import Exit, CommandFailure
 
 _SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
 
 
-def answer(failure: Failure) -> None:
+def answer(failure: CommandFailure) -> None:
     """Prints the document on standard output, if JSON was asked for: whoever parses it finds one there."""
     if not asks_for_json(sys.argv[1:]):
         return
@@ -25,7 +25,7 @@ def answer(failure: Failure) -> None:
 
 def stop_at_once() -> NoReturn:
     """Ends the process, from a signal handler: no lock is taken that it may hold, and no buffer is flushed."""
-    failure = Failure(Exit.STOPPED, "stopped at once")
+    failure = CommandFailure(Exit.STOPPED, "stopped at once")
     for descriptor, text in (
         (2, _SHOW_CURSOR * os.isatty(2) + f"\nrotator: {failure.words}\n"),
         (1, _document(failure) if asks_for_json(sys.argv[1:]) else ""),
@@ -50,5 +50,5 @@ def asks_for_json(words: Sequence[str]) -> bool:
     return value == "json"
 
 
-def _document(failure: Failure) -> str:
+def _document(failure: CommandFailure) -> str:
     return json.dumps(failure.document, indent=2) + "\n"
