@@ -1,4 +1,4 @@
-"""Explains why a connection to a provider or a registrar failed, and what to check in the configuration."""
+"""Explains why no connection was made to a provider, a registrar, a receiver or Vault, and what to check."""
 
 import socket
 import ssl
