@@ -190,11 +190,6 @@ class AuditLog:
                 _log.warning("the audit was not sent to the end", at=outlet.name, records=len(outlet.unwritten))
 
     @property
-    def unattached(self) -> int:
-        """The number of records that wait for the key."""
-        return len(self._early)
-
-    @property
     def status(self) -> AuditStatus:
         """The end of the chain, and how each destination is doing."""
         return AuditStatus(self._position, tuple(outlet.status() for outlet in self._all))
