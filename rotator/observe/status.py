@@ -4,7 +4,8 @@ It is built key by key, so a new field of the model does not appear in it by acc
 durations are seconds, and unknown values are null. Its keys are stable:
 
 * `version`, `time`, `clock_offset_seconds` (how far this machine's clock is ahead of Vault's; null until Vault has
-  answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `selections`, `audit`.
+  answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `accounts`,
+  `selections`, `audit`.
 * `summary`: `targets` (how many), `states` (how many are in each state), `needs` (how many somebody has to look after,
   by need), `orphans` (how many). In `/status` of the whole fleet, whatever the page and the filters; in
   `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
@@ -12,6 +13,7 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * of each target: see `target_status`; of what it has replaced: see `ledger_status`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
+* `accounts`, by provider account, in `/status`: see `account_status`.
 * `selections`, by provider account, in `/status`: `listed_at`, and how many credentials are `selected`, `gone`,
   `unnamable` and `undecided`, with some of the names: `gone_targets`, `unnamable_usernames`.
 * `audit`: of this process: `chain`, `sequence`, `mac` of the last record, and `waiting` records with the `problem`.
@@ -67,6 +69,7 @@ def status_document(
         ],
         "next": page.following if page is not None else None,
         "orphans": list(_orphans(states, names, now, around)),
+        "accounts": around.accounts,
         "selections": around.selections,
         "audit": _audit(around.audit) if around.audit is not None else None,
     }

@@ -24,3 +24,4 @@ class Surroundings:
     vault_now: datetime | None = None
     pauses: Pauses = field(default_factory=Pauses)
     selections: JsonObject = field(default_factory=dict)  # by provider account: what its last listing showed
+    accounts: JsonObject = field(default_factory=dict)  # by provider account: see `account_status`
