@@ -11,7 +11,7 @@ from rotator.cli.compliance_commands import register as compliance_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
 from rotator.cli.error_document import answer
-from rotator.cli.exits import MEANING, Exit, CommandFailure, Interrupted, failure_of
+from rotator.cli.exits import MEANING, CommandFailure, Exit, Interrupted, failure_of
 from rotator.cli.import_commands import register as import_commands
 from rotator.cli.memory_protection import protect_memory
 from rotator.cli.notification_commands import register as notification_commands

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rotator.cli.exits import Exit, CommandFailure
+from rotator.cli.exits import CommandFailure, Exit
 
 _SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
 
