@@ -1,9 +1,9 @@
 """What is known of each provider account, for the status document. Pure.
 
 * of each entry of `accounts` (by provider account, as far as its record was read): `checked_at` and `written_at` (when
-  `rotator check-provider` last read it, and last tried the whole life of a scratch credential), `left_by_checks` (how many
-  credentials a check works on or has left), `compared_at` (with the documents, by a daemon or `rotator reconcile`), `found`
-  (then: how many credentials of each kind that does not fit; null before the first comparison).
+  `rotator check-provider` last read it, and last tried the whole life of a scratch credential), `scratch` (how many
+  credentials a check works on or has left), `compared_at` (with the documents, by a daemon or `rotator reconcile`) and
+  `found` (then: how many credentials of each kind that does not fit; null before the first comparison).
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def _row(known: AccountEvidence) -> JsonObject:
     return {
         "checked_at": iso(known.checked_at),
         "written_at": iso(known.written_at),
-        "left_by_checks": len(known.scratch),
+        "scratch": len(known.scratch),
         "compared_at": iso(known.reconciled_at),
         "found": found if known.reconciled_at is not None else None,
     }

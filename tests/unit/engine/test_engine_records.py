@@ -115,7 +115,7 @@ def test_a_hook_is_on_record_with_the_credential_that_it_concerns_and_gets_no_ot
     assert given == [OLD.password]
 
 
-class Registrar:
+class AnsweringRegistrar:
     """Answers log-ins by the username; what is published is proved by `proof`."""
 
     def __init__(self, bench: SingleEffect, tried: Answer[Proof], proof: Answer[Proof]) -> None:
@@ -136,7 +136,7 @@ class Registrar:
 )  # fmt: skip
 def test_what_a_log_in_with_an_ended_credential_shows_is_on_record(tried, proof, outcome, detail):
     bench = SingleEffect(TargetState("office", published=NEW, ended=(ENDED,)))
-    Registrar(bench, tried, proof)
+    AnsweringRegistrar(bench, tried, proof)
     bench.carry_out(TryEnded(ENDED))
     assert bench.recorded == ("try_ended", outcome, ENDED_FACTS | naming(OLD) | {"detail": detail})
 
@@ -151,7 +151,7 @@ def test_what_no_log_in_can_show_is_on_record_with_the_reason():
 def test_an_ended_credential_that_is_accepted_within_the_propagation_time_is_tried_after_it():
     just = replace(ENDED, at=NOW)
     bench = SingleEffect(TargetState("office", published=NEW, ended=(just,)))
-    Registrar(bench, Done(LOG_IN), Done(LOG_IN))
+    AnsweringRegistrar(bench, Done(LOG_IN), Done(LOG_IN))
     (left,) = bench.carry_out(TryEnded(just)).ended
     assert (left.accepted, left.not_before) == (0, NOW + CHOSEN.propagation)
     assert bench.audit.records == []
@@ -159,7 +159,7 @@ def test_an_ended_credential_that_is_accepted_within_the_propagation_time_is_tri
 
 def test_a_target_that_has_tried_what_it_ended_waits_for_its_next_turn():
     bench = SingleEffect(TargetState("office", published=NEW, ended=(ENDED,)))
-    Registrar(bench, NOT_YET, NOT_YET)
+    AnsweringRegistrar(bench, NOT_YET, NOT_YET)
     every = replace(CHOSEN, tries_ended=timedelta(hours=3))
     turns = partial(bench.throttles.log_ins.ended_turns, bench.session.state, {"fake": every})
     assert turns(bench.session.clocks()) == {"fake": NOW}
