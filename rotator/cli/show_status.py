@@ -34,7 +34,7 @@ class StatusOptions:
     accounts: tuple[str, ...] = ()
     due_before: str | None = None
     order: Order | None = None  # None: as configured
-    limit: int | None = None  # rows; None: what the screen takes, or everything where there is no screen
+    limit: int | None = None  # rows; None: what fits the screen, or everything without one
     everything: bool = False
 
 

@@ -45,7 +45,7 @@ def print_status(document: Json) -> None:
 
 
 def _numbers(summary: Json, shown: int) -> list[str]:
-    """Returns the last lines, where there is more than a person counts at a glance, or where rows are left out."""
+    """Returns the last lines, if there is more than a person counts at a glance or rows are left out."""
     if summary["targets"] <= _FEWEST_ROWS and summary["targets"] == shown:
         return []
     states = ", ".join(f"{number:,} {state}" for state, number in summary["states"].items())

@@ -27,7 +27,7 @@ ALONE = timedelta(minutes=15)
 
 
 def verify(facts: Facts) -> Decision | None:
-    """Verifies what is published between rotations, and repairs it once where the provider does not accept it."""
+    """Verifies what is published between rotations, and repairs it once if the provider does not accept it."""
     state = facts.state
     under_way = state.attempt is not None and not state.attempt.before  # before its hooks, it has not begun
     if state.published is None or under_way or not facts.consumer_document_is_ours:
@@ -115,9 +115,8 @@ def needless_repair(facts: Facts, request: Request | None) -> Drop | None:
 
 
 def before_repair(facts: Facts, request: Request) -> Decision | None:
-    """Returns what must come before a repair that has waited: what is published is tried again.
-
-    Where nobody can be asked, what was shown last counts: devices are out.
+    """Returns what must come before a repair that has waited: what is published is tried again. If nobody can be asked,
+    what was shown last counts: devices are out.
     """
     last, published = facts.state.verification, facts.state.published
     if not request.repairs or last is None or published is None or facts.state.verify_failures:

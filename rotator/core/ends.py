@@ -113,7 +113,7 @@ def _cannot_be_shown(facts: Facts, ended: Ended) -> str:
 
 
 def _one_too_many(state: TargetState) -> Ended | None:
-    """Returns the end that is given up where there are too many: the last one before the newest that did not leak.
+    """Returns the end that is given up if there are too many: the last one before the newest that did not leak.
 
     The oldest stay, so an alert is as old as what it is about; the newest shows whether the provider does it right now.
     """

@@ -21,7 +21,7 @@ _SAME = 1e-4  # seconds
 _WORTH = 1.0  # seconds: the longest run of slots that is reserved at a time
 _SHORTEST = 0.01  # seconds: of a run, at a rate so high that one slot is next to nothing; all others wait that long
 _NOTHING = 0.005  # seconds between two slots, of which a process alone cannot use all
-_LONGEST_ALONE = 0.5  # seconds: likewise, where nobody else reserves; whoever comes then waits that long once
+_LONGEST_ALONE = 0.5  # seconds: likewise, while nobody else reserves; whoever comes then waits that long once
 _SLOWER = 0.7  # after each 429
 _SLOWEST = 0.01
 _FASTER, _QUIET = 0.05, timedelta(seconds=30)  # of the configured limit, after each such time without a 429
@@ -174,7 +174,7 @@ class Slots:
     def wanted_ahead(self, now: float) -> int:
         """Returns how many slots to reserve before time ends the last run; 0 if that is too early.
 
-        Only where nobody else reserves, and at a rate that is not used up: otherwise `wanted` says it.
+        Only if nobody else reserves, and at a rate that is not used up: otherwise `wanted` says it.
         """
         alone = self._shortest > _SHORTEST and self.interval <= _NOTHING
         ends = self._runs[-1].ends if self._runs else now

@@ -24,7 +24,7 @@ class ListedCredential:
     username: str
     enabled: bool = True
     description: str = ""
-    attempt: str | None = None  # the attempt that created it, where the provider lists that
+    attempt: str | None = None  # the attempt that created it, if the provider lists that
     password: Secret | None = None  # where the listing shows it
 
 

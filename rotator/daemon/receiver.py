@@ -43,7 +43,7 @@ class ReceiverClient:
     def send(
         self, method: str, body: bytes, headers: Mapping[str, str], *, within: float, one_try: float, tries: int
     ) -> None:
-        """Sends it, again where it may be taken later.
+        """Sends it, again if it may be taken later.
 
         Args:
             within: seconds for everything. While the process stops, nothing is waited for between two tries.

@@ -249,7 +249,7 @@ def record(
 
 
 def intend(caller: ProviderCaller, session: Session, verb: AuditVerb, credential: Credential) -> None:
-    """Puts an effect on the open attempt on record before it is sent, where that is required."""
+    """Puts an effect on the open attempt on record before it is sent, if that is required."""
     caller.intend(verb, session.target, credential, **_origin(session))
 
 

@@ -52,10 +52,10 @@ def stage(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
 
 
 def _make_sure_of_document(caller: ProviderCaller, session: Session, action: do.Stage) -> None:
-    """Writes the document again as it was read, where a password is set on what is published since another is in use.
+    """Writes the document again as it was read, if a password is set on what is published because another is in use.
 
-    That another one is in use only the document says, and a standby of Vault that lags may have answered with the one
-    of before. Check-and-set knows. Raises like `Session.write`.
+    Only the document says that another is in use, and a standby of Vault that lags may have answered with an older one.
+    Check-and-set knows. Raises like `Session.write`.
     """
     published, in_use = session.state.published, action.predecessor
     if published is None or in_use is None or is_same_credential(in_use, action.credential):
