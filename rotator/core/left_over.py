@@ -24,13 +24,14 @@ class OrphanKind(StrEnum):
     PUBLISHED = "published"  # devices may use it, and nobody rotates it
     LEDGER = "ledger"  # it was replaced, and its account is not configured
     ATTEMPT = "attempt"  # an open attempt of a removed target, whose account is not configured
+    CHECK = "check"  # a check has left it at an account that is not configured
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
     """A credential that nobody ends."""
 
-    target: str
+    target: str  # empty for what a check has left
     kind: OrphanKind
     credential: Credential
 

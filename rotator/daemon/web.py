@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 from rotator import __version__
 from rotator.core.clocks import Clocks
+from rotator.core.evidence import AccountEvidence
 from rotator.core.pauses import Pauses
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
@@ -117,7 +118,7 @@ class Web:
                     made[account] = min(sums.made[0][0], made.get(account, sums.made[0][0]))
         throttles, listings = components.engine.throttles, self._composition.selections.document()
         is_open, until = throttles.open_circuits(), throttles.open_until(components.kinds, now)
-        forbidden = throttles.forbidden_verbs()
+        forbidden, checks = throttles.forbidden_verbs(), components.engine.checks
         for name, kind in sorted(components.kinds.items()):
             pacer = components.paces[name]
             yield AccountFacts(
@@ -135,6 +136,7 @@ class Web:
                 held_for=pacer.held_for(),
                 key=components.account_keys[name],
                 listing=listings.get(name, {}),
+                evidence=checks.get(name, AccountEvidence()),
             )
 
 

@@ -161,6 +161,7 @@ OF_TARGETS = (
         "gauge",
         ("kind",),
         "Credentials that nobody ends: published (of a target that is not configured), ledger (replaced, at an account "
-        "that is not configured) or attempt (open, of a target and at an account that are not configured).",
+        "that is not configured), attempt (open, of a target and at an account that are not configured) or check (left "
+        "by rotator check-provider, at an account that is not configured).",
     ),
 )

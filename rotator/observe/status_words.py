@@ -213,6 +213,14 @@ def orphan_words(orphan: Json) -> str:
     return f"{orphan['name']}: {place}{'; '.join(parts)} (rotator retire {orphan['name']})"
 
 
+def left_by_check_words(left: Json) -> str:
+    """Returns what a check has left at an account that is not configured, and what ends it."""
+    name = left["username"] or left["id"] or "a credential of a check"
+    account = left["account"]
+    remedy = f"put it back, and run rotator check-provider {account} --write"
+    return f"{account}: a check has left {name}, and the account is not configured: {remedy}"
+
+
 def _label(entry: Json) -> str:
     return str(entry["username"] or entry["id"] or "what a lost call may have created")
 

@@ -17,15 +17,19 @@ from shown_fleet import DAY, HOSTILE, HOUR, PASSWORD, TOKEN, ShownFleet, shown_f
 from rotator.cli.app import build
 from rotator.core.account_key import AccountKey
 from rotator.core.circuit import ProviderVerb
+from rotator.core.discrepancies import DiscrepancyKind
+from rotator.core.evidence import AccountEvidence, FoundCredentials, Scratch
 from rotator.core.holding import Hold, HoldEnd, HoldReason
-from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.daemon.snapshot import Snapshot
 from rotator.daemon.web import Web
+from rotator.observe.ledger_status import iso
 from rotator.observe.needs import Need
 from rotator.observe.remedies import BY_URGENCY, commands_of_hold, end_of, remedies
 from rotator.observe.selections import SelectionFigures
+from rotator.observe.status_query import StatusQuery
 from rotator.observe.style import STYLE, STYLE_SOURCE
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import FILTERS, STATES
@@ -253,6 +257,43 @@ def test_accounts_show_circuit_rights_pace_key_and_listing(fleet, monkeypatch):
     of_the_pace = ("open: the next call in ", "asked to wait 1 min", "300/m")
     for said in (*of_the_key, *of_the_pace, "read 1 h ago: 7 selected", "1 gone", "2 undecided"):
         assert said in page.text
+
+
+def test_accounts_show_when_they_were_compared_and_checked_and_what_came_of_it(fleet, monkeypatch):
+    page = read(fleet, "/accounts")
+    assert page.text.count("not yet") == 2 * len(fleet.components.kinds)
+    assert "rotator reconcile vobiz-lab" not in page.texts("code")
+    found = [FoundCredentials(DiscrepancyKind.ORPHANED, 2), FoundCredentials(DiscrepancyKind.NEVER_ROTATED, 1)]
+    scratch = Scratch(Credential("vobiz-lab", "rotatorcheck1", attempt="a1"), fleet.now)
+    known = AccountEvidence(
+        scratch=(scratch,),
+        checked_at=fleet.now - HOUR,
+        written_at=fleet.now - 3 * DAY,
+        reconciled_at=fleet.now - 5 * HOUR,
+        reconciled=(*found, FoundCredentials(DiscrepancyKind.CHANGED, 0)),
+    )
+    key = fleet.components.evidence_keys["vobiz-lab"]
+    monkeypatch.setitem(fleet.components.engine._documents.evidence._known, key, (0.0, known, ""))
+    page = read(fleet, "/accounts")
+    assert "2 orphaned" in [tag.text for tag in page.all("span") if tag.attributes.get("class") == "bad"]
+    for said in ("5 h ago", "1 never rotated", "read 1 h ago", "written 3 d ago", "1 credential of a check"):
+        assert said in page.text
+    assert "changed" not in page.text
+    assert "rotator reconcile vobiz-lab" in page.texts("code")
+    row = fleet.snapshot.document(fleet.components, StatusQuery())["accounts"]["vobiz-lab"]
+    assert row == {
+        "checked_at": iso(fleet.now - HOUR),
+        "written_at": iso(fleet.now - 3 * DAY),
+        "scratch": 1,
+        "compared_at": iso(fleet.now - 5 * HOUR),
+        "found": {"orphaned": 2, "never_rotated": 1, "changed": 0},
+    }
+
+
+def test_what_a_check_left_at_an_account_that_was_removed_is_on_the_first_page(fleet, monkeypatch):
+    left = {"vobiz-gone": (Credential("vobiz-old", "rotatorcheck<1>", attempt="a1"),)}
+    monkeypatch.setattr(fleet.components.engine._documents.evidence, "elsewhere", left)
+    assert "vobiz-old: a check has left rotatorcheck<1>, and the account is not configured" in read(fleet, "/").text
 
 
 def test_every_need_has_a_remedy_and_every_hold_an_end():

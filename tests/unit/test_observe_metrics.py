@@ -48,7 +48,7 @@ OUTLETS = (OutletStatus("vault", "vault", 0, 0, ""), OutletStatus("file", "/log"
 
 # What is there from the first scrape on.
 ZEROS = {
-    **{("rotator_orphans", (kind,)): 0 for kind in ("published", "ledger", "attempt")},
+    **{("rotator_orphans", (kind,)): 0 for kind in ("published", "ledger", "attempt", "check")},
     **{("rotator_clock_jumps_total", (direction,)): 0 for direction in ("backward", "forward")},
     **{("rotator_scheduler_missed_runs_total", (why,)): 0 for why in ("error", "missed", "still_running")},
     ("rotator_series_for_each_target", ()): 1,
