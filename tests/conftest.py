@@ -84,8 +84,11 @@ def _is_in(folders: tuple[Path, ...], item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Where the same lines run thousands of times, no coverage is measured: it takes more time than they do."""
-    measuring = Coverage.current()
+    """If the same lines run thousands of times, no coverage is measured: it takes more time than they do.
+
+    tests/mutation.py measures for itself which tests reach a line, and these reach it as well as others.
+    """
+    measuring = Coverage.current() if "COVERAGE_PROCESS_START" in os.environ else None
     unmeasured = _is_in(_REPEATS, item) or any(map(item.get_closest_marker, ("hypothesis", "unmeasured")))
     if measuring is None or not unmeasured:
         return (yield)

@@ -1,7 +1,7 @@
 """The command line: its groups of commands, `--version`, and the one place that handles every error."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -10,7 +10,8 @@ from rotator.cli.check_commands import register as check_commands
 from rotator.cli.compliance_commands import register as compliance_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
-from rotator.cli.exits import MEANING, code_of
+from rotator.cli.error_document import answer
+from rotator.cli.exits import MEANING, CommandFailure, Exit, Interrupted, failure_of
 from rotator.cli.import_commands import register as import_commands
 from rotator.cli.memory_protection import protect_memory
 from rotator.cli.notification_commands import register as notification_commands
@@ -81,10 +82,31 @@ def build() -> typer.Typer:
     return app
 
 
-def main() -> None:
+def run() -> None:
     """Runs the command and exits with its code. No traceback reaches a terminal."""
     try:
         protect_memory()  # before the command reads a secret
         typer.main.get_command(build())(prog_name="rotator")
+    except SystemExit as end:
+        _say_what_typer_has_not(end)
+        raise
+    except KeyboardInterrupt:
+        _fail(Interrupted())
     except Exception as error:  # noqa: BLE001 - the last resort
-        sys.exit(code_of(error, say))
+        _fail(error)
+
+
+def _fail(error: Exception) -> NoReturn:
+    failure = failure_of(error)
+    say(failure.words)
+    answer(failure)
+    sys.exit(failure.code)
+
+
+def _say_what_typer_has_not(end: SystemExit) -> None:
+    """Typer tells a person, and no program, that a command line is wrong; and nobody that Ctrl-C has ended it."""
+    reason = end.__context__
+    if isinstance(reason, typer.TyperException):
+        answer(CommandFailure(Exit.USAGE, reason.format_message()))
+    elif isinstance(reason, typer.Exit) and isinstance(reason.__cause__, KeyboardInterrupt):
+        _fail(Interrupted())

@@ -2,10 +2,14 @@
 
 import sys
 import traceback
-from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rotator.settings import ConfigProblem
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -46,30 +50,50 @@ class Interrupted(Exception):
     """Ctrl-C or SIGTERM arrived before there was a result."""
 
 
-def code_of(error: Exception, say: Callable[[str], None]) -> Exit:
-    """Returns the exit code for an error that ended a command, and passes its message to `say`."""
+@dataclass(frozen=True, slots=True)
+class CommandFailure:
+    """Why a command ended without its result."""
+
+    code: Exit
+    message: str
+    problems: "tuple[ConfigProblem, ...]" = ()  # of an invalid configuration
+
+    @property
+    def words(self) -> str:
+        """What a person is told."""
+        if not self.problems:
+            return self.message
+        return "\n".join((f"{self.message}:", *(f"  {problem}" for problem in self.problems)))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What a program is told in place of the result. Its keys are stable."""
+        problems = [asdict(problem) for problem in self.problems]
+        error = {"code": self.code.value, "meaning": MEANING[self.code], "message": self.message, "problems": problems}
+        return {"error": error}
+
+
+def failure_of(error: Exception) -> CommandFailure:
+    """Returns what is said of an error that ended a command, and logs one that is a bug."""
     # Imported here because `rotator --help` does not need them.
     from rotator.daemon.http import ListenError  # noqa: PLC0415
     from rotator.observe.audit import AuditError  # noqa: PLC0415
     from rotator.ports import StoreError  # noqa: PLC0415
     from rotator.settings import ConfigError  # noqa: PLC0415
 
-    text, code = str(error), Exit.USAGE
     match error:
         case Interrupted():
-            text, code = "stopped", Exit.STOPPED
+            return CommandFailure(Exit.STOPPED, "stopped")
         case CommandError():
-            code = error.code
+            return CommandFailure(error.code, str(error))
         case ConfigError():
-            text = "the configuration is invalid:\n" + "\n".join(f"  {problem}" for problem in error.problems)
+            return CommandFailure(Exit.USAGE, "the configuration is invalid", error.problems)
         case ListenError() | AuditError():
-            pass
+            return CommandFailure(Exit.USAGE, str(error))
         case StoreError():
-            text, code = f"Vault is unusable: {error}", Exit.VAULT
+            return CommandFailure(Exit.VAULT, f"Vault is unusable: {error}")
         case _:
-            text, code = _bug(error), Exit.BUG
-    say(text)
-    return code
+            return CommandFailure(Exit.BUG, _bug(error))
 
 
 def _bug(error: Exception) -> str:

@@ -23,7 +23,7 @@ from rotator.core.discrepancies import DiscrepancyKind
 
 
 class Repairable(Enum):
-    """What `--repair` mends."""
+    """What `--repair` repairs."""
 
     ORPHANED = "orphaned"
 

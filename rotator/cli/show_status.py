@@ -19,8 +19,9 @@ from rotator.core.holding import Hold
 from rotator.core.model import Target, TargetState
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.ordering import Order, sort_key
-from rotator.observe.status import StatusPage, Surroundings, status_document, summary
+from rotator.observe.status import StatusPage, status_document, summary
 from rotator.observe.status_query import StatusQuery, StatusQueryError, checked_states
+from rotator.observe.surroundings import Surroundings
 from rotator.observe.target_figures import TargetSnapshot
 
 

@@ -13,11 +13,11 @@ class DiscrepancyKind(Enum):
     """A kind of discrepancy, as the label of a metric and in the output of `rotator reconcile`."""
 
     MISSING = "missing"  # a document names it, and the provider does not have it
-    CHANGED = "changed"  # enabled, id, username or password are otherwise than the documents say
+    CHANGED = "changed"  # enabled, id, username or password differ from the documents
     ORPHANED = "orphaned"  # made by rotator, and no target owns it, or only a removed one
     DUPLICATE = "duplicate"  # one username twice, or one credential of two targets
     FOREIGN = "foreign"  # at the provider, and nothing says that it is ours
-    NEVER_ROTATED = "never_rotated"  # of a target, and rotator did not make what is in use
+    NEVER_ROTATED = "never_rotated"  # of a target whose credential in use was not made by rotator
 
 
 class _OfAKind(Enum):
@@ -111,7 +111,17 @@ def discrepancy(
     targets: tuple[str, ...] = (),
 ) -> Discrepancy:
     """Returns a discrepancy with what is listed of the credential, or else with what is documented."""
-    account = credential.account if credential.account in listing.accounts else next(iter(listing.accounts), "")
-    if listed:
-        return Discrepancy(reason, account, listed[0].username, listed[0].id, targets, tuple(listed))
-    return Discrepancy(reason, account, credential.username, credential.id, targets)
+    account = credential.account if credential.account in listing.accounts else _first_name(listing)
+    shown = listed[0] if listed else credential
+    return Discrepancy(reason, account, shown.username, shown.id, targets, tuple(listed))
+
+
+def discrepancy_of_listed(
+    listing: AccountListing, reason: Reason, listed: Sequence[ListedCredential], targets: tuple[str, ...] = ()
+) -> Discrepancy:
+    """Returns a discrepancy of entries that no document names."""
+    return Discrepancy(reason, _first_name(listing), listed[0].username, listed[0].id, targets, tuple(listed))
+
+
+def _first_name(listing: AccountListing) -> str:
+    return next(iter(listing.accounts), "")

@@ -1,8 +1,8 @@
 """Evidence that what was ended is refused: when it is tried, what that shows, and the state afterwards. Pure.
 
-It costs a wrong log-in at a registrar that locks addresses out: each end has one, spaced from those of other targets.
-That it is refused is believed only beside a log-in with what is published that is accepted: an address that is locked
-out is refused whatever it tries.
+Each end costs one wrong log-in at a registrar that locks addresses out, spaced from those of other targets. A refusal
+is believed only beside an accepted log-in with what is published: an address that is locked out is refused whatever it
+tries.
 """
 
 from collections.abc import Iterator

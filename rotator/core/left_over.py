@@ -1,6 +1,6 @@
-"""What targets that are not configured any more left behind: what can still be carried out, and what nobody can end.
+"""What removed targets left behind: what can still be carried out, and what nobody can end.
 
-An orphan is what no process carries to its end by itself: somebody has to.
+An orphan is what no process ends by itself: a person has to.
 """
 
 from collections.abc import Collection, Iterator, Mapping

@@ -102,7 +102,8 @@ def after_move(state: TargetState, target: Target, now: datetime) -> TargetState
 def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerDocument, now: datetime) -> TargetState:
     """Records that a path hands out nothing any more.
 
-    A document that a lost record had withdrawn already does not say what it handed out: that may be any of them.
+    If it was withdrawn before and the record of that was lost, it no longer says what it handed out: that may be any of
+    them.
     """
 
     kept = tuple(each for each in state.former_paths if each.path != former.path)
@@ -110,7 +111,7 @@ def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerD
 
 
 def with_overlap_for_readers(state: TargetState, document: ConsumerDocument, now: datetime) -> TargetState:
-    """Gives what `document` hands out until now its whole overlap from here: devices learn only now of another one."""
+    """Gives what `document` handed out until now a whole overlap from here: devices learn of its successor now."""
 
     def was_handed_out(entry: LedgerEntry) -> bool:
         return document.withdrawn or document.concerns(entry.credential)

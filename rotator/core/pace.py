@@ -1,8 +1,8 @@
 """The pace of one provider account, shared by everybody who sends requests to it.
 
 A request needs a slot. Each process reserves runs of slots in one small document by check-and-set, in Vault's time, so
-the limit is divided by need, and nobody has to know who else lives. Slots are spaced so that no window of the limit's
-period has more requests than the limit allows, whatever the order of the reservations: between the runs of two
+the limit is divided by need, and no process has to know of the others. Slots are spaced so that no window of the
+limit's period has more requests than the limit allows, whatever the order of the reservations: between the runs of two
 processes lies twice the error with which the later one knows Vault's time. A process that follows itself needs no gap.
 
 The same document has what everybody must know: until when the provider asked to wait, and to what share of the

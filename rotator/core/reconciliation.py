@@ -1,12 +1,12 @@
 """The listing of an account against the documents of the targets: what does not fit. Pure.
 
 `compare` takes one reading of an account's listing and the state documents of every target, and returns each
-discrepancy. What is at work is none: documents that were read before and after the listing are believed where both
-readings agree, and what either of them names is known. A reading of the documents after the listing has the staged
+discrepancy. Work in progress is not one: documents that were read before and after the listing are believed if both
+readings agree, and whatever either of them names is known. A reading of the documents after the listing has the staged
 credential of whatever was created before the listing showed it. Only what was created and deleted between the two
-readings, as an emergency may, is named by neither: whoever acts on an orphan asks for it once more.
+readings, as an emergency may, is named by neither: before anyone acts on an orphan, it is looked up once more.
 
-For whoever looks for credentials to take up: `compare(...).of(DiscrepancyKind.FOREIGN)`, each with its `listed` entry.
+`compare(...).of(DiscrepancyKind.FOREIGN)` has the credentials that could be taken up, each with its `listed` entry.
 """
 
 from collections import defaultdict
@@ -21,6 +21,7 @@ from rotator.core.discrepancies import (
     Reason,
     TargetDocuments,
     discrepancy,
+    discrepancy_of_listed,
 )
 from rotator.core.model import Credential, Ending, Strategy
 from rotator.core.naming import is_scratch, made_from, username_stem
@@ -47,7 +48,7 @@ class Reconciliation:
 
 
 def compare(listing: AccountListing, documents: Iterable[TargetDocuments], now: datetime) -> Reconciliation:
-    """Compares a listing with the documents of all targets, of whatever account: what one of them names is known.
+    """Compares a listing with the documents of all targets, whatever their account: what any of them names is known.
 
     Args:
         documents: of every target; one that is missing here makes what it names look foreign or orphaned.
@@ -61,7 +62,7 @@ def compare(listing: AccountListing, documents: Iterable[TargetDocuments], now: 
     known: set[str] = set()
     for each in every:
         found += TargetComparison(listing, index, each, now).judge()
-    for each in read:  # a rename that was cut short leaves everything in the document that was to be emptied
+    for each in read:  # after an interrupted rename, the old document still has everything
         known.update(entry.id for credential in known_by(each) for entry in index.find(credential))
     found += _of_two_targets(listing, index, every)
     makers = _Makers(listing, every)
@@ -98,7 +99,7 @@ def _listed_twice(listing: AccountListing, entries: Iterable[ListedCredential]) 
         by_name[entry.username.casefold()].append(entry)
     for same in by_name.values():
         if len(same) > 1:
-            yield discrepancy(listing, Reason.USERNAME_TWICE, Credential("", same[0].username), same)
+            yield discrepancy_of_listed(listing, Reason.USERNAME_TWICE, same)
 
 
 class _Makers:
@@ -123,7 +124,7 @@ class _Makers:
     def judge(self, entry: ListedCredential) -> Discrepancy:
         """Returns what an entry is that no document names."""
         reason, targets = self._reason(entry)
-        return discrepancy(self._listing, reason, Credential("", entry.username), [entry], targets)
+        return discrepancy_of_listed(self._listing, reason, [entry], targets)
 
     def _reason(self, entry: ListedCredential) -> tuple[Reason, tuple[str, ...]]:
         if self._is_written_down(entry):

@@ -4,7 +4,6 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -15,6 +14,7 @@ from rotator.core.model import Target, TargetState
 from rotator.core.processes import Role
 from rotator.core.selection import remembered
 from rotator.core.waves import with_canaries
+from rotator.daemon.accounts import AccountAssembly, pacing
 from rotator.daemon.audit_receivers import begin_audit
 from rotator.daemon.audit_watch import send_audit, write_audit
 from rotator.daemon.clock import SystemClock, SystemRandomness
@@ -24,18 +24,13 @@ from rotator.daemon.notification_routes import senders
 from rotator.daemon.usage_sources import usage_sources
 from rotator.daemon.vault_login import VaultLogin, configured_login
 from rotator.daemon.watches import start_watch
-from rotator.engine import Engine, FormerNames, KnownEvidence, Limits, PauseBook, Presence, Waves
+from rotator.engine import Engine, FleetDocuments, FormerNames, KnownEvidence, Limits, PauseBook, Presence, Waves
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.logs import configure
 from rotator.observe.metrics import Metrics
 from rotator.observe.redact import Redactor
 from rotator.observe.selections import Selections
 from rotator.ports import StoreDenied
-from rotator.providers.http.client import Http
-from rotator.providers.http.directory import Directories
-from rotator.providers.http.rate_limit import Pacer, Pacers, ReadOnlyBook
-from rotator.providers.options import AccountOptions
-from rotator.providers.registry import KINDS
 from rotator.settings import ON_DISK, ConfigError, ConfigProblem, Draft, Settings, load
 from rotator.settings.usage import http_sources
 from rotator.settings.vault import EmbeddedVaultSettings, RemoteVaultSettings
@@ -180,41 +175,13 @@ class Composition:
             client = self._client(settings)
             undo.callback(client.close)
             store = VaultStore(client, settings.vault.mount, settings.vault.state_prefix)
-            accounts = self._accounts(settings, store, undo)
-            providers = {name: account.provider for name, account in accounts.items()}
+            accounts = self._account_assembly().connect(settings, store, undo)
             targets = with_canaries(self._targets(settings, store))
             by_name = {target.name: target for target in targets}
             store.expect_publishing(target.path for target in targets)
-            former_names = FormerNames(store, frozenset(by_name))
+            documents = self._fleet_documents(settings, store, accounts, targets)
             presence = Presence(store, self.clock, self.holder, Role.COMMAND if self._quiet else Role.DAEMON)
-            waves = Waves(store, self.clock, {name: account.key for name, account in accounts.items()}, targets)
-            paces = {name: account.pacer for name, account in accounts.items()}
-            required = [name for name, account in settings.providers.items() if account.require_checked]
-            evidence_keys = {name: account.evidence_key for name, account in accounts.items()}
-            pauses = PauseBook(store, self.clock)
-            engine = Engine(
-                store=store,
-                providers=providers,
-                clock=self.clock,
-                randomness=self.randomness,
-                audit=self.audit,
-                holder=self.holder,
-                limits=_limits(settings),
-                observe=seen,
-                stopping=self._stop.is_set,
-                account_keys={name: account.key for name, account in accounts.items()},
-                pace_delay=lambda name: timedelta(seconds=accounts[name].pacer.delay()),
-                tell_open=lambda name, wait: accounts[name].tell_open(wait),
-                former_names=former_names,
-                is_dead=presence.is_dead,
-                waves=waves,
-                usage_sources=usage_sources(settings, self._config, store, self.clock, self.metrics, undo),
-                evidence=KnownEvidence(store, self.clock, evidence_keys, required),
-                pauses=pauses,
-                hooks=hooks_by_name(
-                    settings, self._config, self._environ, store.read_key, self.clock, self.redactor, undo
-                ),
-            )
+            engine = self._engine(settings, store, accounts, documents, presence, seen, undo)
             return Components(
                 settings,
                 targets,
@@ -222,18 +189,73 @@ class Composition:
                 client,
                 store,
                 VaultAuditStore(client, settings.vault.mount, settings.vault.state_prefix, self.randomness),
-                providers,
-                paces,
-                evidence_keys,
+                {name: account.provider for name, account in accounts.items()},
+                {name: account.pacer for name, account in accounts.items()},
+                {name: account.evidence_key for name, account in accounts.items()},
                 {name: account.life for name, account in accounts.items()},
                 engine,
-                former_names,
+                documents.former_names,
                 presence,
-                waves,
-                pauses,
+                documents.waves,
+                documents.pauses,
                 {} if self._quiet else senders(settings, self._config, self._environ, self.clock, self.randomness),
                 undo.pop_all(),
             )
+
+    def _account_assembly(self) -> AccountAssembly:
+        return AccountAssembly(
+            self._config,
+            self.holder,
+            self.clock,
+            self.randomness,
+            self.redactor,
+            self.metrics,
+            read_only=self._read_only,
+            gets_only=self._gets_only,
+        )
+
+    def _fleet_documents(
+        self,
+        settings: Settings,
+        store: VaultStore,
+        accounts: Mapping[str, AssembledAccount],
+        targets: tuple[Target, ...],
+    ) -> FleetDocuments:
+        evidence_keys = {name: account.evidence_key for name, account in accounts.items()}
+        required = [name for name, account in settings.providers.items() if account.require_checked]
+        return FleetDocuments(
+            FormerNames(store, frozenset(target.name for target in targets)),
+            Waves(store, self.clock, {name: account.key for name, account in accounts.items()}, targets),
+            PauseBook(store, self.clock),
+            KnownEvidence(store, self.clock, evidence_keys, required),
+        )
+
+    def _engine(
+        self,
+        settings: Settings,
+        store: VaultStore,
+        accounts: Mapping[str, AssembledAccount],
+        documents: FleetDocuments,
+        presence: Presence,
+        seen: StateListener,
+        undo: ExitStack,
+    ) -> Engine:
+        return Engine(
+            store=store,
+            providers={name: account.provider for name, account in accounts.items()},
+            clock=self.clock,
+            randomness=self.randomness,
+            audit=self.audit,
+            holder=self.holder,
+            limits=_limits(settings),
+            observe=seen,
+            stopping=self._stop.is_set,
+            documents=documents,
+            pacing=pacing(accounts),
+            is_dead=presence.is_dead,
+            usage_sources=usage_sources(settings, self._config, store, self.clock, self.metrics, undo),
+            hooks=hooks_by_name(settings, self._config, self._environ, store.read_key, self.clock, self.redactor, undo),
+        )
 
     def check(self, components: Components) -> None:
         """Checks that Vault is usable, and writes the audit there from now on. Raises StoreError."""
@@ -273,38 +295,6 @@ class Composition:
             return targets
         names = {target.name for target in targets}
         return (*targets, *remembered(settings.core_selections, store.list_states(), names))
-
-    def _accounts(self, settings: Settings, store: VaultStore, undo: ExitStack) -> dict[str, AssembledAccount]:
-        book = ReadOnlyBook(store) if self._read_only else store
-        pacers = Pacers(lambda limit, account: Pacer(limit, self.clock, book, account, self.holder))
-        directories = Directories()
-        return {
-            name: self._account(name, account, store, pacers, directories, undo)
-            for name, account in settings.providers.items()
-        }
-
-    def _account(
-        self,
-        name: str,
-        account: AccountOptions,
-        store: VaultStore,
-        pacers: Pacers,
-        directories: Directories,
-        undo: ExitStack,
-    ) -> AssembledAccount:
-        options = account.with_secrets(store.read_key)
-        self.redactor.add(*options.secrets, *(options.proxy.secrets if options.proxy is not None else ()))
-        try:
-            key, connection = options.account_key, options.http(name, read_only=self._gets_only)
-            pacer = pacers.of(options.pace_key or key, connection.rate_limit)
-            http = Http(connection, self.clock, self.metrics, pacer=pacer, directories=directories)
-            undo.callback(http.close)
-            provider = KINDS[options.type](options, http, self.randomness)
-            shared = not options.pace_key
-            return AssembledAccount(provider, key, pacer, shared, f"{options.type}-{key}", options.key)
-        except ValueError as error:  # found only now that the secrets are known; its text contains no value
-            problem = ConfigProblem(str(self._config), None, None, f"providers.{name}", str(error), "")
-        raise ConfigError([problem])
 
     def _started(self, vault: EmbeddedVaultSettings) -> Server:
         setup = ServerSetup(mount=vault.mount, state_prefix=vault.state_prefix)

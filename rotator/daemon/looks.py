@@ -21,7 +21,7 @@ from rotator.ports import Clock, Store, StoreError, StoreUnavailable
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _PAUSE_AFTER_A_BUG = timedelta(minutes=1)
 _VAULT_AGAIN = 5.0  # seconds
-_RETRY, _LONGEST_RETRY = timedelta(seconds=30), timedelta(hours=1)  # where Vault refuses what somebody has to mend
+_RETRY, _LONGEST_RETRY = timedelta(seconds=30), timedelta(hours=1)  # where Vault refuses what somebody has to fix
 
 
 class Looks:
@@ -97,13 +97,13 @@ class Looks:
             with self._condition:
                 self._changed.add(target.name)
         moment = self._following(target.name, look)
-        mended = self._may_be_mended(target.name, look)
-        if moment is None or (mended is not None and mended.moment < moment):
-            return mended
+        fixed = self._may_be_fixed(target.name, look)
+        if moment is None or (fixed is not None and fixed.moment < moment):
+            return fixed
         return Plan(moment, Urgency.EMERGENCY if look.state is not None and _is_emergency(look.state) else Urgency.DUE)
 
-    def _may_be_mended(self, name: str, look: Look) -> Plan | None:
-        """Returns when to see whether somebody has mended what holds a target up, at the pace of another sweep."""
+    def _may_be_fixed(self, name: str, look: Look) -> Plan | None:
+        """Returns when to see whether somebody has fixed what holds a target up, at the pace of another sweep."""
         with self._condition:
             if look.hold is None or look.hold.reason not in BLOCKED:
                 self._blocked.discard(name)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
+from rotator.fields.connecting import Destination
 from rotator.fields.proxy import ProxySettings
 from rotator.ports import Clock
-from rotator.providers.connecting import Destination
 from rotator.providers.http.deadline import Deadline
 from rotator.providers.http.transport import Network, lost
 

@@ -17,8 +17,9 @@ from rotator.engine import Look, Outcome
 from rotator.observe.fleet import LOOKED_AT_WITHIN
 from rotator.observe.logs import log_blocked, log_run
 from rotator.observe.ordering import Order, sort_key
-from rotator.observe.status import StatusPage, Surroundings, status_document, summary
+from rotator.observe.status import StatusPage, status_document, summary
 from rotator.observe.status_query import PAGE, StatusQuery
+from rotator.observe.surroundings import Surroundings
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import state_word
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 
 from rotator.core import actions as do
 from rotator.core import requesting
@@ -25,20 +24,18 @@ from rotator.engine import adoption
 from rotator.engine.abandonment import give_up
 from rotator.engine.claims import Claims
 from rotator.engine.conflicts import repeat_on_conflict
-from rotator.engine.former_names import FormerNames
-from rotator.engine.known_evidence import KnownEvidence
+from rotator.engine.fleet_documents import FleetDocuments
+from rotator.engine.gathering import Gatherer
 from rotator.engine.limits import Limits
 from rotator.engine.look import SOON, Look, Outcome
 from rotator.engine.memory import Memory
-from rotator.engine.pauses import PauseBook
 from rotator.engine.preparing_effects import take_claim
 from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.removal import Removal
 from rotator.engine.session import Session, StateObserver
 from rotator.engine.steps import Steps
-from rotator.engine.throttles import Throttles
+from rotator.engine.throttles import EACH_FOR_ITSELF, Pacing, Throttles
 from rotator.engine.verification_effects import verify
-from rotator.engine.waves import Waves
 from rotator.ports import (
     Audit,
     Conflict,
@@ -70,15 +67,10 @@ class Engine:
         limits: Limits,
         observe: StateObserver,
         stopping: Callable[[], bool],
-        former_names: FormerNames | None = None,
-        account_keys: Mapping[str, str] | None = None,
-        pace_delay: Callable[[str], timedelta] = lambda _: timedelta(),
-        tell_open: Callable[[str, timedelta], None] = lambda *_: None,
+        documents: FleetDocuments,
+        pacing: Pacing = EACH_FOR_ITSELF,
         is_dead: Callable[[str], bool] = lambda _: False,
-        waves: Waves | None = None,
-        pauses: PauseBook | None = None,
         usage_sources: UsageSources | None = None,
-        evidence: KnownEvidence | None = None,
         hooks: HooksByName | None = None,
     ) -> None:
         """Wires one engine.
@@ -87,34 +79,21 @@ class Engine:
             holder: names this process in claims; unique among all processes, restarts included.
             observe: receives every state that is read or written.
             stopping: returns True once no further step may begin.
-            former_names: knows the targets that are not configured any more; by default every other state document
-                is one.
-            account_keys: by an account's name in the configuration, a key that all names of one account share; by
-                default each name is an account.
-            pace_delay: returns how long a request to the account with that name would wait for its pace.
-            tell_open: tells the other processes that the circuit of the account with that name is open for so long.
+            pacing: whose pace each account keeps; by default each has its own, and waits for nothing.
             is_dead: returns True for a holder of claims that is known to be dead.
-            waves: knows the fleet of each account; by default it is one of a few targets.
-            pauses: knows what is paused; by default one of its own.
             usage_sources: what a policy may ask who is logged in, beside the provider; by default nothing.
-            evidence: what checks have shown of each account; by default it is not asked for.
             hooks: what a policy may run before and after a rotation or a retirement; by default nothing.
         """
-        circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
-        self.throttles = Throttles(
-            clock, circuit, limits.retirements_per_minute, account_keys or {}, pace_delay, tell_open
-        )
-        self._claims = Claims(clock, holder, limits.claim, is_dead)
-        self._memory = Memory()
         self._store, self._clock, self._holder, self._limits = store, clock, holder, limits
-        self._observe, self._audit = observe, audit
+        self._observe, self._audit, self._documents = observe, audit, documents
+        self._memory, self._claims = Memory(), Claims(clock, holder, limits.claim, is_dead)
+        circuit = Circuit(limits.circuit_failures, limits.circuit_open_for)
+        self.throttles = Throttles(clock, circuit, limits.retirements_per_minute, pacing)
         self._capabilities = {name: provider.capabilities for name, provider in providers.items()}
-        self._identities = {name: provider.identity for name, provider in providers.items()}
-        self._former_names = former_names or FormerNames(store, frozenset())
-        self._pauses = pauses or PauseBook(store, clock)
-        self._waves = waves or Waves(store, clock, {})
-        self._evidence = evidence or KnownEvidence(store, clock, {})
-        self.removal = Removal(store, clock, audit, self._claims, self._pauses)
+        identities = {name: provider.identity for name, provider in providers.items()}
+        gatherer = Gatherer(self._capabilities, identities, self.throttles, self._claims, documents)
+        self._facts = gatherer.facts
+        self.removal = Removal(store, clock, audit, self._claims, documents.pauses)
         self._caller = ProviderCaller(
             providers,
             store,
@@ -123,7 +102,7 @@ class Engine:
             audit,
             self.throttles,
             limits,
-            self._waves,
+            documents.waves,
             usage_sources or {},
             hooks or {},
         )
@@ -163,7 +142,7 @@ class Engine:
             hold=hold,
             next_look=next_look,
             seconds=self._clock.monotonic() - started,
-            freezes=freezes(target, self._pauses.known, session.clocks()) if session else Freezes(),
+            freezes=freezes(target, self._documents.pauses.known, session.clocks()) if session else Freezes(),
         )
 
     def facts(self, target: Target) -> Facts:
@@ -172,16 +151,16 @@ class Engine:
 
     def evidence(self, target: Target) -> StrategyEvidence | None:
         """Returns what checks have shown of the target's strategy at its account."""
-        return self._evidence.of(target, self._capabilities)
+        return self._documents.evidence.of(target, self._capabilities)
 
     @property
     def checks(self) -> Mapping[str, AccountEvidence]:
         """What checks have shown, by account, as far as this process has read it."""
-        return self._evidence.all
+        return self._documents.evidence.all
 
     def read_checks(self) -> None:
         """Reads what checks have shown of every account, if that was not read in the last minute. Never raises."""
-        self._evidence.refresh()
+        self._documents.evidence.refresh()
 
     def request(self, target: Target, request: Request) -> TargetState:
         """Writes a request into the state document, where it outlives this process. Raises StoreError.
@@ -312,21 +291,4 @@ class Engine:
             self._memory,
             fresh=fresh,
             documents=documents,
-        )
-
-    def _facts(self, session: Session) -> Facts:
-        remaining = self._claims.remaining(session.target.name, session.state.claim)
-        never = session.state.published is None and session.state.attempt is None and not session.target.removed
-        former = self._former_names.at(session.target) if never else ""
-        clocks = session.clocks()
-        return session.facts(
-            clocks,
-            self._capabilities,
-            self.throttles,
-            remaining,
-            self._identities,
-            former,
-            self._waves.canary(session.target, session.state, clocks.earliest),
-            freezes(session.target, self._pauses.fresh(), clocks),
-            self._evidence.of(session.target, self._capabilities),
         )

@@ -1,29 +1,24 @@
 """One look at one target: the documents as read and written, and how long the claim still protects an effect."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.core.backoff import LONGEST_ASKED
-from rotator.core.canaries import CanaryVerdict
 from rotator.core.clocks import Clocks
 from rotator.core.consumer_document import ConsumerDocument
-from rotator.core.facts import Facts, lookup_key
-from rotator.core.freezes import Freezes
+from rotator.core.facts import lookup_key
 from rotator.core.holds import lost_state_message
 from rotator.core.left_over import has_rules, is_empty, with_rules
-from rotator.core.model import Attempt, Capabilities, Claim, Credential, Target, TargetState
-from rotator.core.strategy_evidence import StrategyEvidence
+from rotator.core.model import Attempt, Claim, Credential, Target, TargetState
 from rotator.core.verification import longest_asked
 from rotator.engine.memory import Memory
-from rotator.engine.throttles import Throttles
 from rotator.ports import CallTerms, Conflict, Store, StoreDeleted, StoreError, StoreUnavailable, Timer, Versioned
 
 StateObserver = Callable[[Target, TargetState], None]
 
-_NOTHING_HOLDS = Freezes()
 _RENEWALS = 3  # within the length of a claim
 
 
@@ -88,11 +83,11 @@ class Session:
         return True
 
     def _begin(self, found: Versioned) -> None:
-        self.state, self.version, self._found = found.state, found.version, found
+        self.state, self.version, self.found = found.state, found.version, found
         self._over_deleted = False
         self._claim_ends = 0.0  # monotonic: a clock jump must not stretch a claim
-        self._lookups: dict[str, tuple[Credential, ...]] = {}
-        self._unsettled = False
+        self.lookups: dict[str, tuple[Credential, ...]] = {}
+        self.unsettled = False
         self.has_read_consumer = self._has_read_state = self.has_unwritten = False
 
     def _paths(self) -> list[str]:
@@ -164,14 +159,14 @@ class Session:
 
     def _check_and_set(self, state: TargetState, claim_ends: float) -> None:
         if self.state_deleted and not self._over_deleted:
-            raise StoreDeleted(lost_state_message(self.target.name, self._found.remedy))
+            raise StoreDeleted(lost_state_message(self.target.name, self.found.remedy))
         with self._writing:
             self._replace(state, claim_ends)
 
     def _replace(self, state: TargetState, claim_ends: float) -> None:
         self.version = self._store.write_state(state, self.version)
         self.state, self._claim_ends, self.has_unwritten = state, claim_ends, False
-        self._memory.keep_state(Versioned(state, self.version, ends_at=self._found.ends_at, remedy=self._found.remedy))
+        self._memory.keep_state(Versioned(state, self.version, ends_at=self.found.ends_at, remedy=self.found.remedy))
         if has_rules(state, self.target):
             self._memory.settle(self.target)
         self._observe(self.target, state)
@@ -184,12 +179,12 @@ class Session:
     @property
     def state_deleted(self) -> bool:
         """True if the version that was read last is a deleted one."""
-        return self._found.deleted and self.version == self._found.version
+        return self.found.deleted and self.version == self.found.version
 
     @property
     def restorable(self) -> str:
         """The command in Vault that restores the deleted state document; empty if nothing is left to restore."""
-        return self._found.remedy if self.state_deleted else ""
+        return self.found.remedy if self.state_deleted else ""
 
     def allow_over_deleted(self) -> None:
         """Allows this look to write over a state document that is lost for good, since somebody asked for that."""
@@ -282,15 +277,15 @@ class Session:
 
     def remember_lookup(self, wanted: Credential, matches: tuple[Credential, ...]) -> None:
         """Keeps a look-up's result for the rest of this look."""
-        self._lookups[lookup_key(wanted)] = matches
+        self.lookups[lookup_key(wanted)] = matches
 
     def remember_unsettled(self) -> None:
         """Keeps for the rest of this look that no log-in showed which password is in force."""
-        self._unsettled = True
+        self.unsettled = True
 
     def forget_lookups(self) -> None:
         """Drops every look-up, since the credentials have changed."""
-        self._lookups = {}
+        self.lookups = {}
 
     def clocks(self) -> Clocks:
         """Returns this machine's time and Vault's."""
@@ -316,17 +311,15 @@ class Session:
         """True if the last write of this look holds the claim."""
         return self._claim_ends > 0.0
 
+    def may_begin_effect(self, now: datetime) -> bool:
+        """Returns True while half of our claim is left: then an effect may begin."""
+        return self._claim_left(now) >= self._claim_length / 2
+
     def _claim_left(self, now: datetime) -> timedelta:
         """Returns how long our claim lasts by both clocks: while a machine sleeps, the monotonic clock may stop."""
         if self.state.claim is None:
             return timedelta()
         return min(timedelta(seconds=self._claim_ends - self._clock.monotonic()), self.state.claim.until - now)
-
-    def _accounts(self) -> set[str]:
-        """Returns the accounts that the next step may call."""
-        attempt = self.state.attempt
-        accounts = {entry.credential.account for entry in self.state.ledger} | {self.target.account}
-        return accounts | ({attempt.staged.account} if attempt is not None else set())
 
     def terms(self) -> CallTerms:
         """Returns on what terms an effect calls a provider now.
@@ -341,59 +334,4 @@ class Session:
         return CallTerms(
             urgent=emergency or longest_asked(state) < LONGEST_ASKED,
             may_send=lambda: not claimed or self._claim_left(self._clock.now()) > timedelta(),
-        )
-
-    def facts(
-        self,
-        clocks: Clocks,
-        capabilities: Mapping[str, Capabilities],
-        throttles: Throttles,
-        other_claim_remaining: timedelta,
-        identities: Mapping[str, str],
-        former_name: str = "",
-        canary: CanaryVerdict | None = None,
-        held: Freezes = _NOTHING_HOLDS,
-        evidence: StrategyEvidence | None = None,
-    ) -> Facts:
-        """Returns everything that the next decision at this moment depends on."""
-        now = clocks.local
-        attempt = self.state.attempt
-        can = capabilities.get(attempt.staged.account) if attempt is not None else None
-        throttles.note_attempt(self.target.name, self.state, can, clocks.vault)
-        throttles.note_verification(self.target.name, self.state)
-        refused_targets, refused_for = throttles.refused(self.target.name)
-        return Facts(
-            target=self.target,
-            capabilities=capabilities,
-            state=self.state,
-            consumer=self.consumer,
-            holds_claim=self._claim_left(now) >= self._claim_length / 2,
-            other_claim_remaining=other_claim_remaining,
-            now=now,
-            lookups=dict(self._lookups),
-            open_circuits=throttles.open_until(capabilities, now),
-            shut_verbs=throttles.shut_until(now),
-            log_ins_rest_until=throttles.log_ins.rest_until(now),
-            log_ins_settle_in=throttles.log_ins.settle_in(),
-            ended_turns=throttles.log_ins.ended_turns(self.state, capabilities, clocks),
-            retirements_left=throttles.retirements_left(),
-            unproved_accounts=throttles.unproved_accounts(self.target),
-            proving_accounts=throttles.proving_accounts(self.target),
-            waiting_targets=throttles.waiting_targets(self.target),
-            paced=throttles.paced_until(self._accounts() & capabilities.keys(), now),
-            unsettled=self._unsettled,
-            vault_now=clocks.vault,
-            identities=identities,
-            account_keys=throttles.account_keys,
-            state_deleted=self.state_deleted,
-            state_ends_at=self._found.ends_at,
-            state_remedy=self._found.remedy,
-            refused_targets=refused_targets,
-            refused_for=refused_for,
-            account_vouched_for=throttles.is_vouched_for(self.target.name),
-            other_documents=dict(self.other_documents),
-            former_name=former_name,
-            canary=canary,
-            freezes=held,
-            evidence=evidence,
         )

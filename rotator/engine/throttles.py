@@ -5,9 +5,9 @@ They are kept in memory only: a restart resets both, and neither decides about a
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
-from types import MappingProxyType
 
 from rotator.core.answers import Answer, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.attempts import is_propagating
@@ -22,8 +22,19 @@ _TOLD_TOGETHER = 1.0  # seconds: calls that were under way when a circuit opened
 _SEEN_AGAIN = 2 * 3600.0  # seconds: what is refused is tried again hourly
 _AFTER_THE_TURN = 1.0  # seconds: the retirement of a minute ago must have left the window
 _WAITED_FOR = timedelta(seconds=20)  # less than a call's patience
-_NO_KEYS: Mapping[str, str] = MappingProxyType({})
 _Key = tuple[str, ProviderVerb | None]  # an account's key, or its name in the configuration and one verb
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """Which accounts are one, and what they share with other processes: each by its name in the configuration."""
+
+    keys: Mapping[str, str] = field(default_factory=dict)  # one for all names of an account; default: the name
+    delay: Callable[[str], timedelta] = lambda _: timedelta()  # how long a request would wait for the account's pace
+    tell_open: Callable[[str, timedelta], None] = lambda *_: None  # for so long, in all processes: its circuit is open
+
+
+EACH_FOR_ITSELF = Pacing()
 
 
 class Throttles:
@@ -34,18 +45,10 @@ class Throttles:
         clock: Clock,
         circuit: Circuit,
         retirements_per_minute: int,
-        account_keys: Mapping[str, str] = _NO_KEYS,
-        pace_delay: Callable[[str], timedelta] = lambda _: timedelta(),
-        tell_open: Callable[[str, timedelta], None] = lambda *_: None,
+        pacing: Pacing = EACH_FOR_ITSELF,
     ) -> None:
-        """Begins with closed circuits.
-
-        Args:
-            account_keys: by an account's name in the configuration, a key that all names of one account share.
-            pace_delay: returns how long a request to the account with that name would wait for its pace.
-            tell_open: tells the other processes that the circuit of the account with that name is open for so long.
-        """
-        self._clock, self.account_keys, self._pace_delay, self._tell_open = clock, account_keys, pace_delay, tell_open
+        """Begins with closed circuits."""
+        self._clock, self._pacing, self.account_keys = clock, pacing, pacing.keys
         self.places = Places(clock, circuit.threshold)
         self.log_ins = LogInLimits(clock)
         self._new = circuit
@@ -138,7 +141,7 @@ class Throttles:
             if tells:
                 self._told[key] = at
         if tells:
-            self._tell_open(account, self._new.open_for)
+            self._pacing.tell_open(account, self._new.open_for)
 
     def _count_failure(self, key: "_Key", at: float) -> None:
         self._circuits[key] = self._circuits.get(key, self._new).after_failure(at)
@@ -181,7 +184,7 @@ class Throttles:
 
     def paced_until(self, accounts: Iterable[str], now: datetime) -> Mapping[str, datetime]:
         """Returns the accounts whose next request goes out later than an effect waits for, each with that time."""
-        delays = {name: self._pace_delay(name) for name in accounts}
+        delays = {name: self._pacing.delay(name) for name in accounts}
         return {name: now + delay for name, delay in delays.items() if delay > _WAITED_FOR}
 
     def note_verification(self, target: str, state: TargetState) -> None:
@@ -213,7 +216,9 @@ class Throttles:
         at = self._clock.monotonic()
         with self._lock:
             self._refused = {name: seen for name, seen in self._refused.items() if at - seen[2] <= _SEEN_AGAIN}
-            account, since, _ = self._refused.get(target, ("", at, at))
+            if target not in self._refused:
+                return 0, timedelta()
+            account, since, _ = self._refused[target]
             number = sum(account == other for other, _, _ in self._refused.values())
         return number, timedelta(seconds=at - since)
 

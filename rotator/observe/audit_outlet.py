@@ -56,7 +56,7 @@ class Outlet:
         self._writing = False
         self._taken = -1  # the number of the last line that is being written, or was
         self._last = -1  # the number of the last line that was written
-        # Those whose lines are being written, and those whose lines come next: whoever need not run is not woken.
+        # One for threads whose lines are being written, one for those whose lines come next: nobody is woken in vain.
         self._these, self._next = Condition(self._lock), Condition(self._lock)
         self._lost = 0
         self._loss: Loss | None = None

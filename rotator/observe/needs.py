@@ -1,6 +1,6 @@
 """What somebody has to look after at a target, and from when on. Pure.
 
-Each word is that of one alert, and its limit is the one of that alert. Alerts with series for each target have the same
+Each word belongs to one alert, and has the same limit. Alerts with series for each target have the same
 limits in their expressions; the alerts of a large fleet count the targets that have a word.
 """
 
@@ -50,9 +50,8 @@ FUTURE = timedelta(hours=1)
 def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     """Yields each need that a target has or will have if nothing is done, and the moment from which it holds.
 
-    A removed or retired target has no schedule: only what is open or left of it concerns anybody. Neither
-    `NOT_LOOKED_AT` nor `IN_THE_FUTURE` is among them: their moments are those of the last look and of the last
-    rotation, and the limit moves.
+    A removed or retired target has no schedule: only what is open or left of it concerns anybody. `NOT_LOOKED_AT` and
+    `IN_THE_FUTURE` are left out: they go by the last look and the last rotation, and their limit moves with the clock.
     """
     state = seen.state
     if state.failures >= _FAILURES:

@@ -1,4 +1,4 @@
-"""What somebody does about a target that needs it: in a sentence, with the commands. Pure.
+"""What to do about a target that needs attention: a sentence, and the commands. Pure.
 
 The words are those of the filters and of the alerts; docs/operations.md has the whole of it below each alert.
 """
@@ -48,11 +48,11 @@ _OF_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     Need.REFUSED: ("", (_VERIFY, _ROTATE)),
     Need.OVER_AGE_LIMIT: ("", (_REPORT, _OVER_AGE)),
     Need.STILL_ACCEPTED: ("It is tried again, and ended by other means where there are any.", ()),
-    Need.KEEPS_FAILING: ("Mend the cause; then the first command tries at once.", (_ROTATE, _ABANDON)),
+    Need.KEEPS_FAILING: ("Fix the cause; then the first command tries at once.", (_ROTATE, _ABANDON)),
     Need.STAYS_OPEN: ("If it cannot end by itself, give it up.", (_ABANDON,)),
     Need.RETIREMENT_OVERDUE: ("The target's page says what is in the way.", ()),
     Need.IN_USE: ("Find the device: it has not read Vault, or not logged in again.", ()),
-    Need.HOOK_FAILS: ("It is run again for a week: mend what it calls.", ()),
+    Need.HOOK_FAILS: ("It is run again for a week: fix what it calls.", ()),
     Need.AGE_LIMIT_NEAR: ("", (_REPORT, _OVER_AGE)),
     Need.OVERDUE: ("", (_PLAN, _OVERDUE)),
     Need.FIRST_LATE: ("", (_PLAN,)),
@@ -61,7 +61,7 @@ _OF_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     Need.NOT_LOOKED_AT: ("Can Vault be read?", ()),
     Need.IN_THE_FUTURE: ("A clock was wrong.", ()),
 }
-# None cuts anybody off: what does so is in the documentation, with what to think of before.
+# None of them cuts anybody off: such commands are in the documentation, with what to consider first.
 _OF_HOLDS: Mapping[HoldReason, tuple[str, ...]] = {
     HoldReason.DOCUMENT_DELETED: (_ADOPT,),
     HoldReason.ACCOUNT_MISSING: (_ABANDON,),
@@ -86,9 +86,9 @@ BY_URGENCY = tuple(topic for topic in TOPICS if topic in _OF_NEEDS)
 
 
 def remedies(words: Collection[str], seen: TargetSnapshot) -> Iterator[Remedy]:
-    """Yields what to do about a target of which `words` are true; the most urgent first.
+    """Yields what to do about a target to which `words` apply, the most urgent first.
 
-    A removed target is none for most commands, and a rotation would begin a retired one anew.
+    Most commands know no removed target, and a rotation would bring a retired one back into service.
     """
     for need in BY_URGENCY:
         if need in words:

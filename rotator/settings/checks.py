@@ -29,6 +29,7 @@ CHECKS: tuple[Callable[[CheckedSettings], Iterator[Finding]], ...] = (
     target_checks.strategies_are_possible,
     target_checks.credentials_fit_strategies,
     target_checks.usernames_are_valid,
+    target_checks.usernames_are_as_documented,
     target_checks.consumers_learn_where_to_dial,
     target_checks.signal_rotates_targets,
     target_checks.in_place_has_no_overlap,

@@ -130,6 +130,24 @@ def usernames_are_valid(checked: CheckedSettings) -> Iterator[Finding]:
             yield Finding((*linked.loc, "credential"), what, f"choose one that matches {pattern.pattern}")
 
 
+def usernames_are_as_documented(checked: CheckedSettings) -> Iterator[Finding]:
+    """A username that the provider's pages advise against may be mistyped; one warning for each account."""
+    strange: dict[str, list[LinkedTarget]] = {}
+    for linked in checked.linked:
+        credential, pattern = linked.target.credential, linked.capabilities.username_pattern
+        refused = not all(re.fullmatch(pattern, name) for name in _new_usernames(linked))  # by the check above
+        there = () if credential.new or refused else credential.names
+        if not all(re.fullmatch(pattern, name) for name in there):
+            strange.setdefault(linked.target.provider, []).append(linked)
+    for first, *more in strange.values():
+        what = f"has another form than the usernames that {first.account.type} accounts take for certain"
+        what += f", as {len(more):,} more of this account" * bool(more)
+        remedy = (
+            f"keep it if the account shows it exactly so; certain is what matches {first.capabilities.username_pattern}"
+        )
+        yield Finding((*first.loc, "credential"), what, remedy, fatal=False)
+
+
 def _new_usernames(linked: LinkedTarget) -> tuple[str, ...]:
     """Returns the usernames that rotator would create; for `replace` the two extremes of the random part."""
     if linked.target.strategy is Strategy.ALTERNATING:

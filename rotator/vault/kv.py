@@ -164,11 +164,14 @@ class KeyValue:
 
     def _settled(self, operation: str, path: str, data: Mapping[str, Any], cas: int, conflict: Conflict) -> int:
         """Returns the version if the conflicting write was ours. A standby may also report a false conflict."""
-        self._client.pause(_STANDBY_LAG)
         document = self._get(operation, path)
+        if document.version <= cas:
+            self._client.pause(_STANDBY_LAG)
+            document = self._get(operation, path)
         if document.version == cas + 1 and document.data == data:
             return document.version
         if document.version > cas:
+            self._saw(path, document.version)  # whoever reads again now may ask a standby that lags
             raise conflict
         raise OlderVersion(
             f"{self._mount}/{path}: stale standby: it refuses a write over version {cas} and returns version "

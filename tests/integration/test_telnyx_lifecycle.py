@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from few_targets import fleet_documents
 from telnyx_fixtures import CONNECTION, FIRST, TelnyxSandbox
 
 from rotator.core.backoff import Backoff
@@ -39,6 +40,7 @@ class TelnyxLifecycle(TelnyxSandbox):
             limits=Limits(backoff=Backoff(timedelta(seconds=10), timedelta(minutes=10))),
             observe=lambda target, state: None,
             stopping=lambda: False,
+            documents=fleet_documents(self.store, self.clock),
         )
 
     @property

@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from few_targets import fleet_documents
+
 from rotator.core.backoff import Backoff
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Policy, Purpose, Request, Strategy, Target, TargetState
 from rotator.core.passwords import PasswordRules
 from rotator.core.schedule import Every
-from rotator.engine import Engine, KnownEvidence, Limits, Look
+from rotator.engine import Engine, KnownEvidence, Limits, Look, Pacing
 from rotator.ports import UsageSource
 from rotator.testing import (
     CHOSEN,
@@ -54,6 +56,7 @@ class EngineHarness:
         self.audit = MemoryAudit()
         self.randomness = FakeRandomness(seed)
         self.account_keys: dict[str, str] = {}
+        self.pace_delay: Callable[[str], timedelta] = lambda _: timedelta()
         self.evidence_keys: dict[str, str] = {}  # none: what checks have shown is not asked for
         self.require_checked: set[str] = set()
         self.usage_sources: dict[str, UsageSource] = {}
@@ -77,8 +80,12 @@ class EngineHarness:
             limits=self.limits,
             observe=lambda target, state: None,
             stopping=lambda: self.stopping,
-            account_keys=self.account_keys,
-            evidence=KnownEvidence(self.store, self.clock, self.evidence_keys, self.require_checked),
+            pacing=Pacing(self.account_keys, self.pace_delay),
+            documents=fleet_documents(
+                self.store,
+                self.clock,
+                evidence=KnownEvidence(self.store, self.clock, self.evidence_keys, self.require_checked),
+            ),
             usage_sources=self.usage_sources,
             hooks=self.hooks,
         )

@@ -14,6 +14,7 @@ from typing import TypeVar
 from zlib import crc32
 
 from engine_harness import DAY
+from few_targets import fleet_documents
 from fleet_accounts import CredentialChange, FleetAccount, account_names, fleet_account
 from fleet_agenda import Agenda
 from fleet_judge import FleetJudge
@@ -27,7 +28,7 @@ from rotator.core.holding import Hold
 from rotator.core.left_over import left_over
 from rotator.core.model import Phase, Policy, Request, Strategy, Target
 from rotator.core.removal import RemovalImpossible
-from rotator.engine import Engine, FormerNames, Look, Outcome
+from rotator.engine import Engine, FormerNames, Look, Outcome, Pacing
 from rotator.ports import StoreError
 from rotator.testing import Crash, FakeClock, FakeRandomness, MemoryAudit
 from rotator.testing.clock import START
@@ -147,8 +148,8 @@ class FleetWorld:
             limits=LIMITS,
             observe=lambda target, state: None,
             stopping=lambda: False,
-            account_keys=configured,
-            former_names=FormerNames(self.store, frozenset(self.targets)),
+            pacing=Pacing(configured),
+            documents=fleet_documents(self.store, clock, former_names=FormerNames(self.store, frozenset(self.targets))),
         )
 
     def restart(self, process: FleetProcess, after: timedelta) -> None:

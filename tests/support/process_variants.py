@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from engine_harness import EngineHarness
+from few_targets import fleet_documents
 
 from rotator.engine import Engine
 from rotator.ports import Timer
@@ -49,6 +50,7 @@ def start_process(
         limits=harness.limits,
         observe=lambda target, state: None,
         stopping=lambda: harness.stopping,
+        documents=fleet_documents(harness.store, clock or harness.clock),
         hooks=harness.hooks,
     )
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 import httpx
 from engine_harness import POLICY, EngineHarness
+from few_targets import fleet_documents
 from flask import Flask, Response
 from flask.globals import _cv_app, _cv_request
 from provider_fixtures import account_options
@@ -567,6 +568,7 @@ class SimulatedHarness(EngineHarness):
             limits=limits or self.limits,
             observe=lambda target, state: None,
             stopping=lambda: self.stopping,
+            documents=fleet_documents(self.store, own),
         )
 
     def watch_with(self, points: CrashPoints) -> CrashPoints:

@@ -6,8 +6,9 @@ from datetime import timedelta
 from core_facts import NOW, OWED, TARGET
 
 from rotator.core.model import TargetState
-from rotator.observe.status import Surroundings, status_document
+from rotator.observe.status import status_document
 from rotator.observe.status_words import StatusWords
+from rotator.observe.surroundings import Surroundings
 from rotator.testing import CHOSEN
 
 

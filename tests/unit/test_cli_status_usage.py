@@ -8,8 +8,9 @@ from core_facts import DAY, ENTRY, NOW, POLICY, TARGET
 
 from rotator.core.model import TargetState
 from rotator.core.usage_rules import AfterExtension, Sighting, UsageRules
-from rotator.observe.status import Surroundings, status_document
+from rotator.observe.status import status_document
 from rotator.observe.status_words import StatusWords
+from rotator.observe.surroundings import Surroundings
 from rotator.testing import CHOSEN
 
 RULES = UsageRules(("provider",), timedelta(minutes=15), 3 * DAY)

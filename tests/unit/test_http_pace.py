@@ -176,6 +176,27 @@ def test_a_process_that_hardly_knows_vaults_time_learns_it_before_it_reserves_be
     assert store.paces["k1"].version == 5
 
 
+class Contended(MemoryStore):
+    """Another process writes first, once, which takes this one a second to find out."""
+
+    conflicts = 1
+
+    def write_pace(self, account: str, pace: AccountPace) -> None:
+        self.paces[account] = AccountPace(pace.version - 1 + self.conflicts)
+        if self.conflicts:
+            self.conflicts = 0
+            assert isinstance(self._clock, FakeClock)
+            self._clock.advance(SECOND)
+        super().write_pace(account, pace)
+
+
+def test_a_conflict_moves_no_slot_into_the_future():
+    """What a slot needs is as long ahead as a write takes, and not as a lost one and all that follows from it."""
+    clock = FakeClock()
+    (pacer,) = pacers(clock, Contended(clock), "me")
+    assert sent_by(clock, pacer, 1) < 1.1
+
+
 def test_entries_of_one_account_share_a_pacer_and_the_lowest_limit():
     clock = FakeClock()
     shared = Pacers(lambda limit, account: Pacer(limit, clock, None, account))

@@ -35,10 +35,11 @@ from rotator.core.passwords import PasswordRules
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.core.schedule import Every, Window
 from rotator.core.secret import Secret
-from rotator.observe import ledger_status, status
+from rotator.observe import ledger_status, status, target_status
 from rotator.observe.audit import AuditStatus
 from rotator.observe.audit_outlet import OutletStatus
-from rotator.observe.status import Surroundings, status_document
+from rotator.observe.status import status_document
+from rotator.observe.surroundings import Surroundings
 from rotator.testing import CHOSEN, GENERATED, FakeClock
 
 SENTINEL = "Sentinel-Value-77"
@@ -259,7 +260,8 @@ def test_every_key_is_documented() -> None:
         holds={"phone": Hold(HoldReason.NOT_DUE, "nothing is due")},
     )
     document = status_document([TARGET], {"phone": full_state(), "gone": full_state()}, NOW, around)
-    words = {key for key in _keys(document) if f"`{key}`" not in f"{status.__doc__}{ledger_status.__doc__}"}
+    documented = "".join(module.__doc__ or "" for module in (status, target_status, ledger_status))
+    words = {key for key in _keys(document) if f"`{key}`" not in documented}
     assert words <= set(Counts.__dataclass_fields__)
     assert document["audit"] == {"chain": "c", "sequence": 4, "mac": "h", "waiting": 1, "problem": "/log: full"}
 

@@ -185,6 +185,16 @@ def test_usernames_that_would_be_made_are_tried_against_the_provider(tmp_path):
     ]
 
 
+def test_a_fleet_of_usernames_with_dashes_is_one_warning_an_account(tmp_path):
+    """Vobiz's own examples have underscores, so an account may have thousands of them."""
+    text = changed(GOOD, "username: phone01", "username: phone-01") + "".join(
+        second(name=f"other{number}", username=f"other-{number}", path=f"sip/other{number}") for number in range(2)
+    )
+    (warning,) = warnings_of(text, tmp_path)
+    assert warning.key == "targets[0].credential"
+    assert warning.what.endswith("take for certain, as 2 more of this account")
+
+
 def test_every_check_is_run_once():
     """No check is forgotten or listed twice."""
     written = {

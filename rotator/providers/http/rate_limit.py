@@ -210,8 +210,7 @@ class Pacer:
                 book.write_pace(self._account, written)
             except Conflict:
                 continue
-            finally:
-                self._took = min(max(self._clock.monotonic() - now, self._took * 0.9), _LONGEST_LEAD)
+            self._took = min(max(self._clock.monotonic() - now, self._took * 0.9), _LONGEST_LEAD)
             return _Reserved(before, written, moment, now, number)
         raise Conflict(f"others keep writing the pace of the account {self._account}")
 

@@ -1,13 +1,17 @@
 """Each thing that can be wrong with the surroundings of a command: its exit code, and one clear message."""
 
+import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from command_runner import OFFICE, CommandResult, command_runner, create_credentials, run_at_terminal, start_rotator
 from daemon_environment import daemon_environment
 from openbao_server import running_bao
 from polling import eventually
+
+from rotator.cli.exits import MEANING, Exit
 
 COMMANDS = [["status"], ["rotate", "--all"]]
 
@@ -140,3 +144,84 @@ def test_at_a_terminal_the_audit_is_in_vault_and_buries_nothing(environment):
     assert "rotated" in written
     assert '"chain"' not in written
     assert environment.vault_audit()[-1]["verb"] == "close"
+
+
+# -- what a program is told
+
+
+def error_in(printed: CommandResult) -> dict[str, Any]:
+    """The error document: all that is on standard output, with the same exit code as for a person."""
+    assert set(printed.json) == {"error"}
+    error = printed.json["error"]
+    assert set(error) == {"code", "meaning", "message", "problems"}
+    assert (error["code"], error["meaning"]) == (printed.code, MEANING[Exit(printed.code)])
+    assert error["message"] in printed.err  # for whoever reads along
+    return error
+
+
+@pytest.mark.parametrize("asking", [["-o", "json"], ["-ojson"], ["--output", "json"], ["--output=json"]], ids=" ".join)
+def test_an_unreachable_vault_is_told_to_programs_as_well(environment, run_command, asking):
+    environment.configure([OFFICE], vault={"address": "http://127.0.0.1:9", "connect_timeout": "1s"})
+    error = error_in(run_command("status", *asking))
+    assert error["code"] == 3
+    assert error["message"].startswith("Vault is unusable: ")
+    assert error["problems"] == []
+
+
+@pytest.mark.parametrize("words", [["rotate", "ofice"], ["verify", "ofice"], ["plan", "ofice"], ["status", "ofice"]])
+def test_a_wrong_name_is_told_to_programs_as_well(environment, run_command, words):
+    environment.configure([OFFICE])
+    error = error_in(run_command(*words, "-o", "json"))
+    assert error["code"] == 2
+    assert "did you mean 'office'?" in error["message"]
+
+
+def test_each_mistake_of_a_configuration_is_told_to_programs_with_its_place(environment, run_command):
+    environment.configure([{**OFFICE, "stratgy": "replace"}])
+    printed = run_command("rotate", "office", "--output", "json")
+    error = error_in(printed)
+    assert error["code"] == 2
+    (problem,) = error["problems"]
+    assert problem == run_command("check-config", "--output", "json").json["problems"][0]
+    assert (problem["key"], problem["remedy"]) == ("targets[0].stratgy", "did you mean 'strategy'?")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rotate", "--al", "-o", "json"], "No such option: --al"),
+        (["abandon", "-yo", "json"], "Missing argument 'TARGET'"),
+        (["rotat", "--output=json"], "No such command 'rotat'"),
+        (["status", "-o", "json", "--output", "jsn"], None),
+        (["rotate", "--al", "--", "-o", "json"], None),
+        (["rotate", "--al"], None),
+    ],
+)
+def test_a_wrong_command_line_is_told_to_programs_that_asked_for_json(run_command, words, said):
+    printed = run_command(*words)
+    assert printed.code == 2
+    assert "Error: " in printed.err
+    if said is None:
+        assert printed.out == ""
+    else:
+        assert said in error_in(printed)["message"]
+
+
+def test_a_fault_of_ours_is_told_to_programs_without_its_values():
+    broken = BROKEN.replace('"status"]', '"status", "-o", "json"]')
+    child = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, timeout=30, check=False)
+    error = json.loads(child.stdout)["error"]
+    assert (error["code"], child.returncode) == (5, 5)
+    assert "ZeroDivisionError in rotator/cli/report_commands.py:" in error["message"]
+    assert "hunter2" not in child.stdout
+
+
+def test_a_reader_that_goes_away_from_an_error_is_no_error(environment):
+    environment.configure([OFFICE], vault={"address": "http://127.0.0.1:9", "connect_timeout": "1s"})
+    words = ["status", "-o", "json", "-c", str(environment.config)]
+    with start_rotator(words, environment.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdout.close()
+        err = child.stderr.read()
+    assert child.returncode == 3
+    assert err.startswith(b"rotator: Vault is unusable: ")
+    assert err.count(b"\n") == 1

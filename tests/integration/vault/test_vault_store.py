@@ -375,6 +375,39 @@ class TestStandbys:
             assert session.store.read_state(name).state.failures == 5
             assert session.meter.count("write_state", "conflict") == 1
 
+    def test_what_another_process_wrote_is_a_conflict_at_once_and_its_version_is_known(
+        self, bao: Bao, policy: str, name: str
+    ) -> None:
+        with TamperingProxy(bao.address) as proxy:
+            session, other = bao.client(bao.app_role(policy), proxy.address), bao.client(bao.app_role(policy))
+            session.store.write_state(TargetState(name, failures=1), 0)
+            stale: list[ProxiedExchange] = []
+            proxy.tamper = lambda seen: stale.append(seen) or seen
+            session.store.read_state(name)
+            proxy.tamper = lambda seen: seen
+            other.store.write_state(TargetState(name, failures=2), 1)
+            before = session.clock.ahead
+            with pytest.raises(Conflict):
+                session.store.write_state(TargetState(name, failures=3), 1)
+            assert session.clock.ahead == before, "waited for a standby, although the answer says that none lags"
+            lagging = FirstMatches(is_read(f"state/{name}"))
+            proxy.tamper = lambda seen: stale[0] if lagging(seen) else seen
+            assert session.store.read_state(name).state.failures == 2
+
+    def test_a_standby_that_lags_behind_a_conflict_is_asked_again(self, bao: Bao, policy: str, name: str) -> None:
+        with TamperingProxy(bao.address) as proxy:
+            session, other = bao.client(bao.app_role(policy), proxy.address), bao.client(bao.app_role(policy))
+            session.store.write_state(TargetState(name, failures=1), 0)
+            stale: list[ProxiedExchange] = []
+            proxy.tamper = lambda seen: stale.append(seen) or seen
+            session.store.read_state(name)
+            other.store.write_state(TargetState(name, failures=2), 1)
+            lagging, before = FirstMatches(is_read(f"state/{name}")), session.clock.ahead
+            proxy.tamper = lambda seen: stale[0] if lagging(seen) else seen
+            with pytest.raises(Conflict):
+                session.store.write_state(TargetState(name, failures=3), 1)
+            assert 0.1 < session.clock.ahead - before < 0.2
+
 
 class TestStart:
     def test_a_kv_v2_mount_is_accepted_under_the_least_policy(self, session: VaultAccess) -> None:

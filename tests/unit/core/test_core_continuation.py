@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from core_facts import ENTRY, HOUR, NEW, NOW, OLD, OTHER, STAGED, attempt, document, facts
+from core_facts import ENTRY, HOUR, IN_PLACE, NEW, NOW, OLD, OTHER, STAGED, attempt, document, facts
 
-from rotator.core.actions import Abandon, Apply, Disable, Verb
+from rotator.core.actions import Abandon, Apply, Disable, Settle, Verb
 from rotator.core.decide import decide
 from rotator.core.holding import HoldReason
+from rotator.core.model import Strategy
 
 
 def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken_over():
@@ -30,3 +31,9 @@ def test_a_document_that_hands_out_what_is_staged_is_nobody_elses():
         state_failures=1,
     )
     assert decide(waiting) == Disable(entry)
+
+
+def test_an_unsettled_password_is_tried_and_then_the_old_one_if_that_is_known():
+    for old, tried in ((OLD, OLD), (replace(OLD, password=None), None), (None, None)):
+        uncertain = attempt(strategy=Strategy.IN_PLACE, staged=OLD, predecessor=old, uncertain=True)
+        assert decide(facts(IN_PLACE, state_attempt=uncertain)) == Settle(OLD, tried)

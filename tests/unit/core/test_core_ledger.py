@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from core_facts import CLAIM, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, SECOND
+from core_facts import CLAIM, DAY, FIRST, HOUR, LATER, NEW, NOW, OLD, SECOND, document
 
 from rotator.core import ledger
 from rotator.core.model import (
     Counts,
+    Ending,
     TargetState,
 )
 from rotator.core.origin import Origin
@@ -16,6 +17,16 @@ from rotator.core.secret import Secret
 
 BOTH = TargetState("office", published=NEW, ledger=(FIRST, SECOND), claim=CLAIM)
 WHO = Origin("tester", "because")
+
+
+def test_of_two_accounts_that_the_document_may_mean_the_one_whose_password_it_has_comes_first():
+    elsewhere = replace(SECOND, credential=replace(OLD, account="other", password=Secret("another")))
+    handed_out = replace(FIRST, ending=Ending.DELETE)
+    for order in ((elsewhere, handed_out), (handed_out, elsewhere)):
+        state = replace(BOTH, ledger=order)
+        assert ledger.handed_out_entry(state, document(OLD)) == handed_out
+    assert ledger.handed_out_entry(replace(BOTH, ledger=(elsewhere,)), document(OLD)) == elsewhere
+    assert ledger.handed_out_entry(replace(BOTH, ledger=()), document(OLD)) is None
 
 
 def test_two_entries_of_one_credential_do_not_get_in_each_others_way():

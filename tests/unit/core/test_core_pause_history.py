@@ -34,6 +34,13 @@ def test_a_pause_has_who_asked_until_when_and_why():
     assert (found.until, found.ended_at, found.holds) == (NOW + DAY, None, "changes")
 
 
+def test_what_a_record_does_not_say_is_empty():
+    history = PauseHistory()
+    history.take(record("pause", NOW, "office", facts={"scope": "office", "until": (NOW + DAY).isoformat()}))
+    (found,) = history.within(NOW, NOW + DAY)
+    assert (found.requested_by, found.stated, found.reason, found.holds) == ("", "", "", "")
+
+
 @pytest.mark.parametrize(
     ("scope", "resumed", "ended"),
     [

@@ -213,6 +213,13 @@ def test_nothing_is_rotated_on_schedule_twice_within_half_of_the_interval(plan, 
     assert plan.due_after(rotation, 0.5) >= rotation + soonest
 
 
+def test_a_cron_time_outside_of_the_window_waits_for_the_next_one_and_is_spread_over_it():
+    nightly, rotated = Window("0 2 * * *", timedelta(hours=2)), datetime(2026, 1, 5, 4, 0, tzinfo=UTC)
+    for fraction in (0.0, 0.25, 0.75):
+        due = next_due(Cron("0 12 * * *"), nightly, rotated, fraction)
+        assert due == datetime(2026, 1, 7, 2, 0, tzinfo=UTC) + fraction * timedelta(hours=2)
+
+
 def test_a_window_soon_after_a_rotation_is_not_taken_for_the_next_one():
     monthly = Window("0 2 1 * *", timedelta(hours=2))
     rotated = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

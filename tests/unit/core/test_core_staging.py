@@ -258,6 +258,27 @@ def test_the_first_rotation_of_alternating_adopts_the_one_that_is_handed_out(han
     assert stage(replace(first, lookups=known(A, B))) == Stage(taken, replace(idle, password=None), adopted)
 
 
+@pytest.mark.parametrize("changes", [{"ending": Ending.DELETE}, {"credential": replace(OTHER, account="other")}])
+def test_what_the_document_hands_out_is_none_of_the_two_unless_it_stands_by_here(changes):
+    entry = replace(ENTRY, **{"credential": OTHER, "ending": Ending.STAND_BY} | changes)
+    taken = replace(REQUEST, take_over=True)
+    first = facts(
+        ALTERNATING,
+        consumer=document(OTHER),
+        state_published=None,
+        state_ledger=(entry,),
+        state_request=taken,
+        lookups=known(A, B) | {lookup_key(replace(OTHER, account="fake")): ()},
+    )
+    assert stage(first) == Stage(taken, replace(B, password=None), replace(A, password=None))
+
+
+def test_a_document_that_names_only_an_id_is_looked_up_by_that():
+    by_id = replace(BY_HAND, username=None, credential_id="id-office")
+    asked = facts(consumer=by_id, state_published=None, state_request=replace(REQUEST, take_over=True))
+    assert stage(asked) == LookUp(Credential("fake", "", "id-office"))
+
+
 def test_alternating_takes_its_first_turn_from_a_target_of_another_strategy():
     moved = facts(ALTERNATING, state_request=REQUEST, lookups=known(A, B))
     assert stage(moved) == Stage(REQUEST, replace(B, password=None), OLD)

@@ -80,8 +80,7 @@ def test_what_a_look_up_finds_is_known_for_the_rest_of_the_look():
     before = bench.session.state
     assert bench.carry_out(LookUp(STAGED)) == before
     assert bench.provider.calls == [("find", STAGED)]
-    known = bench.session.facts(bench.session.clocks(), {"fake": CHOSEN}, bench.throttles, timedelta(), {})
-    assert known.lookups == {lookup_key(STAGED): (NEW,)}
+    assert bench.session.lookups == {lookup_key(STAGED): (NEW,)}
 
 
 @pytest.mark.parametrize(("answer", "again"), [(LOST, after_failures(2)), (LIMITED, NOW + timedelta(hours=2))])

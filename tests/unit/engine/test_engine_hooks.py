@@ -14,6 +14,7 @@ from rotator.core.blackouts import Blackout
 from rotator.core.forecast import forecast
 from rotator.core.holding import HoldReason
 from rotator.core.hook_rules import Hooks
+from rotator.core.hooks import kept_hold
 from rotator.core.left_over import left_over
 from rotator.core.model import Purpose, Target, TargetState
 from rotator.core.origin import Origin
@@ -86,7 +87,7 @@ def test_one_that_fails_before_a_rotation_holds_it_before_anything_is_sent(targe
     look = world.settle(engine, 3 * HOUR)
     assert look.hold.reason is HoldReason.HOOK_FAILED
     assert look.hold.message == (
-        "the hook ask failed: it answers 503: nothing is sent to the provider until it succeeds; mend it, "
+        "the hook ask failed: it answers 503: nothing is sent to the provider until it succeeds; fix it, "
         "or take it out of the policy quarterly, or end the rotation (rotator abandon office)"
     )
     assert not {"create", "set_password"} & set(world.provider.calls[len(calls) :])
@@ -455,7 +456,7 @@ def test_one_that_fails_before_a_retirement_holds_it(capabilities):
     assert world.provider.accepts(old.username, old.password)
     assert look.hold.reason is HoldReason.HOOK_FAILED
     assert look.hold.message == (
-        f"the hook ask failed: it answers 503: {old.username} stays until it succeeds; mend it, "
+        f"the hook ask failed: it answers 503: {old.username} stays until it succeeds; fix it, "
         "or take it out of the policy quarterly"
     )
     world.hooks["ask"].failures = 0
@@ -492,7 +493,13 @@ def test_no_more_than_three_stay_because_of_a_hook():
     assert [entry.held_by for entry in world.state.ledger] == ["ask"] * MOST_KEPT
     assert look.hold.reason is HoldReason.HOOK_FAILED
     assert look.hold.message.startswith("no rotation begins by schedule while 3 replaced credentials stay (")
-    assert look.hold.message.endswith("ask fails: mend it, or take it out of the policy quarterly")
+    remedy = "fix them, or take them out of the policy quarterly"
+    assert look.hold.message.endswith(f"), since hooks fail (ask): {remedy}")
+    first, *others = world.state.ledger
+    two = replace(world.state, ledger=(replace(first, held_by="tell"), *others))
+    rules = replace(world.target.policy, hooks=Hooks(before_retirement=("ask", "tell")))
+    known = replace(engine.facts(world.target), state=two, target=replace(world.target, policy=rules))
+    assert kept_hold(known).message.endswith(f"), since hooks fail (ask, tell): {remedy}")
     planned = next(event for event in forecast(engine.facts(world.target)).events if event.what == "rotation")
     assert planned.why.endswith("; not while hooks keep 3 replaced credentials")
     world.hooks["ask"].failures = 0

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from engine_harness import DAY, IN_PLACE, EngineHarness
+from few_targets import fleet_documents
 
 from rotator.core.actions import Step
 from rotator.core.answers import Answer
@@ -263,6 +264,7 @@ def engine_with(world: EngineHarness, providers, observe=lambda *_: None) -> Eng
         limits=world.limits,
         observe=observe,
         stopping=lambda: False,
+        documents=fleet_documents(world.store, world.clock),
     )
 
 

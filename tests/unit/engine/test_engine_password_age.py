@@ -13,7 +13,8 @@ from rotator.core.origin import Origin
 from rotator.core.password_age import deadline
 from rotator.core.schedule import Cron, Every
 from rotator.core.secret import Secret
-from rotator.observe.status import Surroundings, status_document
+from rotator.observe.status import status_document
+from rotator.observe.surroundings import Surroundings
 from rotator.testing import CHOSEN, GENERATED, FakeFault
 
 HOUR = timedelta(hours=1)

@@ -301,8 +301,8 @@ def test_a_listing_that_does_not_show_it_yet_is_a_hold_and_no_failure(verb, faul
 
 def test_an_account_whose_pace_allows_nothing_for_long_begins_nothing():
     world = EngineHarness()
+    world.pace_delay = lambda _: timedelta(minutes=5)
     engine = world.engine()
-    engine.throttles._pace_delay = lambda _: timedelta(minutes=5)
     look = engine.look(world.target)
     assert look.hold.reason is HoldReason.PACED
     assert look.hold.until == world.clock.now() + timedelta(minutes=5)

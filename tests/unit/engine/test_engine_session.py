@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from engine_harness import REPLACE
+from few_targets import fleet_documents
 
 from rotator.core.answers import Unknown
 from rotator.core.circuit import Circuit, ProviderVerb
@@ -12,6 +13,8 @@ from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.facts import Facts, lookup_key
 from rotator.core.model import Attempt, Claim, Credential, Phase, Purpose, Strategy, TargetState
 from rotator.core.secret import Secret
+from rotator.engine.claims import Claims
+from rotator.engine.gathering import Gatherer
 from rotator.engine.memory import Memory
 from rotator.engine.session import Session
 from rotator.engine.throttles import Throttles
@@ -24,6 +27,12 @@ LEFT_BEHIND = Claim("other", NOW - timedelta(hours=1))
 STATE = TargetState("office", last_error="earlier", claim=LEFT_BEHIND)
 CAPABILITIES = {"fake": CHOSEN}
 NEW = Credential("fake", "new", "id-new", Secret("new password"), attempt="2")
+
+
+def gathered(session: Session, store: MemoryStore, clock: FakeClock, throttles: Throttles) -> Facts:
+    """The facts as another process would gather them, whose claims last seven seconds."""
+    claims = Claims(clock, "another", timedelta(seconds=7))
+    return Gatherer(CAPABILITIES, {}, throttles, claims, fleet_documents(store, clock)).facts(session)
 
 
 class ClaimedSession:
@@ -50,7 +59,7 @@ class ClaimedSession:
         return self.store.states["office"].state
 
     def facts(self) -> Facts:
-        return self.session.facts(self.session.clocks(), CAPABILITIES, self.throttles, timedelta(seconds=7), {})
+        return gathered(self.session, self.store, self.clock, self.throttles)
 
 
 def test_what_is_read_and_written_is_known_and_observed():
@@ -267,7 +276,7 @@ def test_passwords_in_place_that_are_not_proved_are_counted_for_each_target_by_i
     for name in ("office", "lobby", "attic"):
         store.states[name] = Versioned(TargetState(name, attempt=in_place if name != "attic" else None), 1)
         session = Session(replace(REPLACE, name=name), store, clock, "me", LENGTH, lambda *_: None, Memory())
-        known = session.facts(session.clocks(), CAPABILITIES, throttles, timedelta(), {})
+        known = gathered(session, store, clock, throttles)
         unproved.append(known.unproved_accounts)
     assert unproved == [frozenset(), frozenset(), {"fake"}]
 

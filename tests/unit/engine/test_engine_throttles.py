@@ -6,7 +6,7 @@ from threading import Barrier, Thread
 from rotator.core.answers import Done, Refusal, Refused, Retry, Unknown, Wait
 from rotator.core.circuit import Circuit, ProviderVerb
 from rotator.core.model import Credential, TargetState, Verification
-from rotator.engine.throttles import Throttles
+from rotator.engine.throttles import Pacing, Throttles
 from rotator.testing import FakeClock
 
 
@@ -187,7 +187,7 @@ def test_whoever_finds_no_retirement_left_gets_a_turn_of_its_own_and_keeps_it():
 
 def test_other_processes_are_told_once_that_a_circuit_has_opened_and_again_after_each_probe_that_fails():
     clock, told = FakeClock(), []
-    throttles = Throttles(clock, Circuit(threshold=2), 1, tell_open=lambda *what: told.append(what))
+    throttles = Throttles(clock, Circuit(threshold=2), 1, Pacing(tell_open=lambda *what: told.append(what)))
     for _ in range(5):  # under way together
         throttles.learn_from("fake", ProviderVerb.FIND, Unknown("timeout"))
     assert told == [("fake", timedelta(minutes=5))]
@@ -198,7 +198,7 @@ def test_other_processes_are_told_once_that_a_circuit_has_opened_and_again_after
 
 def test_names_of_one_account_share_its_circuit_and_not_the_rights_of_their_keys():
     clock = FakeClock()
-    throttles = Throttles(clock, Circuit(threshold=1), 1, {"one": "k", "two": "k", "other": "o"})
+    throttles = Throttles(clock, Circuit(threshold=1), 1, Pacing({"one": "k", "two": "k", "other": "o"}))
     throttles.learn_from("one", ProviderVerb.DELETE, Refused(Refusal.PERMISSION, "no right"))
     assert throttles.admit_call("two", ProviderVerb.DELETE)
     throttles.learn_from("one", ProviderVerb.FIND, Unknown("timeout"))

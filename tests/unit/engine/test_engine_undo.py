@@ -10,7 +10,8 @@ from rotator.cli.exits import CommandError
 from rotator.cli.rotate import undo_plan
 from rotator.core.audit_words import AuditVerb
 from rotator.core.model import Proof, Purpose
-from rotator.observe.status import Surroundings, status_document
+from rotator.observe.status import status_document
+from rotator.observe.surroundings import Surroundings
 from rotator.testing import CHOSEN, GENERATED, FakeFault
 
 MINUTE = timedelta(minutes=1)

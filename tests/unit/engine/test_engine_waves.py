@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from engine_harness import DAY, IN_PLACE, POLICY, EngineHarness
+from few_targets import fleet_documents
 
 from rotator.core.canaries import CanaryResult, CanaryVerdict
 from rotator.core.holding import HoldReason
@@ -46,7 +47,9 @@ class WaveFleet(EngineHarness):
             limits=self.limits,
             observe=lambda target, state: None,
             stopping=lambda: False,
-            waves=Waves(self.store, self.clock, {"fake": "key"}, self.targets),
+            documents=fleet_documents(
+                self.store, self.clock, waves=Waves(self.store, self.clock, {"fake": "key"}, self.targets)
+            ),
         )
 
     def pass_time(self, engines: list[Engine], span: timedelta, step: timedelta = HOUR) -> None:
