@@ -57,6 +57,23 @@ def test_what_somebody_restores_of_a_target_that_has_ended_is_his_own():
     assert run_fleet(17, Lives(targets=4), events).broken is None
 
 
+def test_what_somebody_restored_is_not_our_doing_when_the_target_begins_anew():
+    """Denser years, seed 12: retired, but still configured, since the command had no answer."""
+    acts = [(29.99999, "vault_loses_an_answer"), (30, "target_retired")]
+    acts += [(60, "document_rolled_back"), (80, "take_over_asked")]
+    events = [FleetEvent(day * DAY, kind, "phone03", kind) for day, kind in acts]
+    assert run_fleet(1, Lives(0.5, 8), events).broken is None
+
+
+def test_the_letters_of_a_username_that_somebody_made_again_are_corrected_as_the_message_says():
+    """Denser years, seed 9: until then no rotation begins, and an emergency waits as well."""
+    lives = Lives(0.75, 40, 4.0)
+    acts = ("credential_created_again", "compromised")
+    events = [one for one in lives.events(9) if one.kind == "operator_attends" or one.kind in acts]
+    events = [one for one in events if one.kind == "operator_attends" or one.target == "phone33"]
+    assert run_fleet(9, lives, events).broken is None
+
+
 _VOBIZ_A_IS_LOST = (30, "account_never_comes_back", "4")  # the seed decides which account it is
 _LEFT = (_VOBIZ_A_IS_LOST, (31, "operator_attends", "a"))
 HISTORIES = {

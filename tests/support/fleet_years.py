@@ -101,7 +101,7 @@ def run_fleet(seed: int, lives: Lives, events: Sequence[FleetEvent] | None = Non
                 judge_at_rest(world)
         except PromiseBroken as error:
             broken = error
-    concerned = "" if broken is None else broken.target
+    concerned = [] if broken is None else [*world.judge.targets[broken.target].names, ""]
     return FleetRun(
         seed,
         lives,
@@ -111,7 +111,7 @@ def run_fleet(seed: int, lives: Lives, events: Sequence[FleetEvent] | None = Non
         world.looks,
         world.trace,
         broken,
-        tuple(line for line in world.history if line.target in (concerned, "")) if broken else (),
+        tuple(line for line in world.history if line.target in concerned),
         tuple(done),
     )
 
