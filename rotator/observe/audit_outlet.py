@@ -3,8 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from threading import Condition, Lock
+from threading import Lock
 from typing import Literal
 
 import structlog
@@ -51,25 +50,35 @@ class Outlet:
     ) -> None:
         self.kind, self.name, self._write, self._clock = kind, name, write, clock
         self.problem = ""
-        self._waiting: deque[tuple[Line, float]] = deque()  # each since when
-        self._lock = Lock()  # guards what follows
+        self._waiting: deque[tuple[Line, float]] = deque()  # each since when; added to at any time
+        self._lock = Lock()  # guards what follows, and what is taken out of the above
         self._writing = False
         self._taken = -1  # the number of the last line that is being written, or was
-        self._last = -1  # the number of the last line that was written
-        # One for threads whose lines are being written, one for those whose lines come next: nobody is woken in vain.
-        self._these, self._next = Condition(self._lock), Condition(self._lock)
+        self._last = -1  # the number of the last line that was written; it only grows, so no lock is needed to read it
+        # Those whose lines are being written, and those whose lines come next. Each waits for a lock of its own: if
+        # many threads want one lock or condition, each has to wait for the interpreter while the others wait for it.
+        self._these: list[Lock] = []
+        self._next: list[Lock] = []
         self._lost = 0
         self._loss: Loss | None = None
 
     def put(self, line: Line) -> None:
-        """Adds a line to those that wait. The oldest is dropped, and noted, if there are too many."""
+        """Adds a line to those that wait. The oldest is dropped, and noted, if there are too many.
+
+        One thread at a time may do so.
+        """
+        self._waiting.append((line, self._clock.monotonic()))
+        if len(self._waiting) > _MOST_WAITING:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
         with self._lock:
-            self._waiting.append((line, self._clock.monotonic()))
-            if len(self._waiting) > _MOST_WAITING:
-                lost, _ = self._waiting.popleft()
-                first = self._loss.first if self._loss else lost.seq
-                self._loss = Loss(first, lost.seq, self.problem or "it takes them too slowly")
-                self._lost += 1
+            if len(self._waiting) <= _MOST_WAITING:  # some of them have been written since
+                return
+            lost, _ = self._waiting.popleft()
+            first = self._loss.first if self._loss else lost.seq
+            self._loss = Loss(first, lost.seq, self.problem or "it takes them too slowly")
+            self._lost += 1
 
     def drain(self, number: int) -> tuple[Loss, ...]:
         """Writes what waits, until the line with this number is written; keeps what cannot be.
@@ -87,31 +96,45 @@ class Outlet:
             else:
                 losses += self._succeed(lines)
             finally:
-                with self._lock:
-                    self._writing = False
-                    self._these.notify_all()
-                    self._next.notify()
+                self._end_turn()
         return tuple(losses)
 
     def _take_turn(self, number: int) -> Sequence[Line]:
         """Returns what this thread is to write; nothing if another one has written the line with this number."""
+        while self._last < number:
+            with self._lock:
+                if self._last >= number:
+                    break
+                if not self._writing:
+                    lines = self._first(_AT_ONCE)
+                    if lines:
+                        self._writing, self._taken = True, lines[-1].seq
+                        self._these, self._next = self._next, []
+                    return lines
+                turn = Lock()
+                turn.acquire()
+                (self._these if number <= self._taken else self._next).append(turn)
+            turn.acquire()
+        return ()
+
+    def _end_turn(self) -> None:
+        """Lets those go on whose lines were written, and one of those whose lines come next."""
         with self._lock:
-            while self._last < number:
-                if self._writing:
-                    (self._these if number <= self._taken else self._next).wait()
-                    continue
-                lines = [line for line, _ in islice(self._waiting, _AT_ONCE)]
-                if lines:
-                    self._writing, self._taken = True, lines[-1].seq
-                    self._these, self._next = self._next, Condition(self._lock)
-                return lines
-            return ()
+            self._writing = False
+            released = self._these + self._next[:1]
+            self._these, self._next = [], self._next[1:]
+        for turn in released:
+            turn.release()
+
+    def _first(self, number: int) -> list[Line]:
+        """Returns the first lines that wait, at most so many. Lines may be added meanwhile."""
+        return [self._waiting[place][0] for place in range(min(len(self._waiting), number))]
 
     @property
     def unwritten(self) -> tuple[Line, ...]:
         """The records that wait, whether there is a problem or not."""
         with self._lock:
-            return tuple(line for line, _ in self._waiting)
+            return tuple(self._first(_MOST_WAITING))
 
     def status(self) -> OutletStatus:
         """Returns how it is doing."""
@@ -139,7 +162,8 @@ class Outlet:
             while self._waiting and self._waiting[0][0].seq <= lines[-1].seq:
                 self._waiting.popleft()
             loss, self._loss = self._loss, None
-            self._last, self.problem = lines[-1].seq, ""
+            self.problem = ""
+            self._last = lines[-1].seq  # at last: whoever reads it goes on, and looks whether there is a problem
         return () if loss is None else (loss,)
 
 
