@@ -28,7 +28,7 @@ _PausedLabels = Annotated[
 ]
 _WholeFleet = Annotated[bool, typer.Option("--all", help="The whole fleet.")]
 
-_Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for everybody who meets the pause.")]
+_PauseReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for everybody who meets the pause.")]
 _Until = Annotated[
     str,
     typer.Option(
@@ -38,7 +38,7 @@ _Until = Annotated[
         "now, such as 2d.",
     ),
 ]
-_Hold = Annotated[
+_HeldOption = Annotated[
     str,
     typer.Option(
         "--hold",
@@ -55,13 +55,13 @@ def register(app: typer.Typer) -> None:
 
 
 def pause(
-    reason: _Reason,
+    reason: _PauseReason,
     until: _Until,
     targets: Names = None,
     account: _PausedAccount = "",
     label: _PausedLabels = None,
     everything: _WholeFleet = False,
-    hold: _Hold = "changes",
+    hold: _HeldOption = "changes",
     config: Config = DEFAULT_CONFIG,
     by: ByOption = "",
     ticket: TicketOption = "",
