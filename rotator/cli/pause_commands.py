@@ -28,7 +28,9 @@ _PausedLabels = Annotated[
 ]
 _WholeFleet = Annotated[bool, typer.Option("--all", help="The whole fleet.")]
 
-_PauseReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for everybody who meets the pause.")]
+_PauseReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, for everybody who meets the pause.")
+]
 _Until = Annotated[
     str,
     typer.Option(
@@ -38,7 +40,7 @@ _Until = Annotated[
         "now, such as 2d.",
     ),
 ]
-_HeldOption = Annotated[
+_HoldOption = Annotated[
     str,
     typer.Option(
         "--hold",
@@ -55,13 +57,13 @@ def register(app: typer.Typer) -> None:
 
 
 def pause(
-    reason: _PauseReason,
+    reason: _PauseReasonOption,
     until: _Until,
     targets: Names = None,
     account: _PausedAccount = "",
     label: _PausedLabels = None,
     everything: _WholeFleet = False,
-    hold: _HeldOption = "changes",
+    hold: _HoldOption = "changes",
     config: Config = DEFAULT_CONFIG,
     by: ByOption = "",
     ticket: TicketOption = "",
