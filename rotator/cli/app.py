@@ -1,8 +1,7 @@
 """The command line: its groups of commands, `--version`, and the one place that handles every error."""
 
-import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -11,12 +10,13 @@ from rotator.cli.check_commands import register as check_commands
 from rotator.cli.compliance_commands import register as compliance_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
-from rotator.cli.exits import MEANING, Exit, Failure, asks_for_json, failure_of
+from rotator.cli.error_document import answer
+from rotator.cli.exits import MEANING, CommandFailure, Exit, Interrupted, failure_of
 from rotator.cli.import_commands import register as import_commands
 from rotator.cli.memory_protection import protect_memory
 from rotator.cli.notification_commands import register as notification_commands
 from rotator.cli.pause_commands import register as pause_commands
-from rotator.cli.printing import print_json, say
+from rotator.cli.printing import say
 from rotator.cli.reconcile_commands import register as reconcile_commands
 from rotator.cli.report_commands import register as report_commands
 from rotator.cli.rotation_commands import register as rotation_commands
@@ -82,33 +82,31 @@ def build() -> typer.Typer:
     return app
 
 
-def main() -> None:
+def run() -> None:
     """Runs the command and exits with its code. No traceback reaches a terminal."""
     try:
         protect_memory()  # before the command reads a secret
         typer.main.get_command(build())(prog_name="rotator")
     except SystemExit as end:
-        _say_in_json(end)
+        _say_what_typer_has_not(end)
         raise
+    except KeyboardInterrupt:
+        _fail(Interrupted())
     except Exception as error:  # noqa: BLE001 - the last resort
-        failure = failure_of(error)
-        say(failure.words)
-        _answer(failure)
-        sys.exit(failure.code)
+        _fail(error)
 
 
-def _say_in_json(end: SystemExit) -> None:
-    """Typer has told a person that the command line is wrong; a program is told as well."""
-    if isinstance(end.__context__, typer.TyperException):
-        _answer(Failure(Exit.USAGE, end.__context__.format_message()))
+def _fail(error: Exception) -> NoReturn:
+    failure = failure_of(error)
+    say(failure.words)
+    answer(failure)
+    sys.exit(failure.code)
 
 
-def _answer(failure: Failure) -> None:
-    """Prints a document in place of the result that was asked for: whoever parses standard output finds one there."""
-    if not asks_for_json(sys.argv[1:]):
-        return
-    try:
-        print_json(failure.document)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader went away: nothing is left that could be flushed at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _say_what_typer_has_not(end: SystemExit) -> None:
+    """Typer tells a person, and no program, that a command line is wrong; and nobody that Ctrl-C has ended it."""
+    reason = end.__context__
+    if isinstance(reason, typer.TyperException):
+        answer(CommandFailure(Exit.USAGE, reason.format_message()))
+    elif isinstance(reason, typer.Exit) and isinstance(reason.__cause__, KeyboardInterrupt):
+        _fail(Interrupted())

@@ -60,7 +60,7 @@ def ask(
     """Writes the request for each target; returns what was written, and what was not.
 
     Args:
-        ringer: rings for what was written; None where no daemon is to hear of it.
+        ringer: rings for what was written; None if no daemon is to hear of it.
         written: is called after each target.
     """
 

@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import TypeVar
 
-from rotator.cli.exits import Exit, Interrupted
+from rotator.cli.error_document import stop_at_once
+from rotator.cli.exits import Interrupted
 from rotator.cli.options import Why
+from rotator.cli.printing import say
 from rotator.core.model import Target, TargetState
 from rotator.core.origin import Origin
 from rotator.daemon.components import Components
@@ -21,6 +23,7 @@ from rotator.settings import ON_DISK, Draft
 
 T = TypeVar("T")
 R = TypeVar("R")
+_A_MOMENT = 1.0  # seconds
 _SEND_WITHIN = 3.0  # seconds for the audit's receivers at the end of a command
 
 
@@ -81,7 +84,8 @@ def open_context(
     """
     stop = Event()
     with (
-        interruptible(stop, again=lambda: os._exit(Exit.STOPPED)),
+        interruptible(stop, again=stop_at_once),
+        _told_of_stopping(stop),
         Composition(
             config,
             os.environ,
@@ -106,6 +110,26 @@ def open_context(
         finally:
             composition.audit.finish(_SEND_WITHIN)
             components.close()
+
+
+@contextmanager
+def _told_of_stopping(stop: Event) -> Iterator[None]:
+    """Tells whoever presses Ctrl-C, while a step takes longer than a moment, that it was noticed."""
+    over = Event()
+
+    def tell() -> None:
+        stop.wait()
+        if not over.wait(_A_MOMENT):
+            say("stopping after the present step; Ctrl-C again stops at once, and what has begun is continued later")
+
+    watch = Thread(target=tell, name="stopping", daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        over.set()
+        stop.set()
+        watch.join()
 
 
 def _check(composition: Composition, components: Components, stop: Event) -> None:

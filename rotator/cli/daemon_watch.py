@@ -158,7 +158,7 @@ class DaemonWatch:
         return [self._end(watched, (Result.WAITING, f"{watched.waits_for}; {why}")) for watched in still]
 
     def _ring_again(self) -> None:
-        """Rings for what no daemon has begun, where nothing has moved for a while: its sweep may take minutes."""
+        """Rings for what no daemon has begun, if nothing has moved for a while: its sweep may take minutes."""
         now = self._clock.monotonic()
         if now - self._rung_at < _RUNG_AGAIN:
             return

@@ -1,9 +1,7 @@
 """The exit codes, and the message and code for each kind of error."""
 
-import re
 import sys
 import traceback
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -53,7 +51,7 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class CommandFailure:
     """Why a command ended without its result."""
 
     code: Exit
@@ -75,7 +73,7 @@ class Failure:
         return {"error": error}
 
 
-def failure_of(error: Exception) -> Failure:
+def failure_of(error: Exception) -> CommandFailure:
     """Returns what is said of an error that ended a command, and logs one that is a bug."""
     # Imported here because `rotator --help` does not need them.
     from rotator.daemon.http import ListenError  # noqa: PLC0415
@@ -85,30 +83,17 @@ def failure_of(error: Exception) -> Failure:
 
     match error:
         case Interrupted():
-            return Failure(Exit.STOPPED, "stopped")
+            return CommandFailure(Exit.STOPPED, "stopped")
         case CommandError():
-            return Failure(error.code, str(error))
+            return CommandFailure(error.code, str(error))
         case ConfigError():
-            return Failure(Exit.USAGE, "the configuration is invalid", error.problems)
+            return CommandFailure(Exit.USAGE, "the configuration is invalid", error.problems)
         case ListenError() | AuditError():
-            return Failure(Exit.USAGE, str(error))
+            return CommandFailure(Exit.USAGE, str(error))
         case StoreError():
-            return Failure(Exit.VAULT, f"Vault is unusable: {error}")
+            return CommandFailure(Exit.VAULT, f"Vault is unusable: {error}")
         case _:
-            return Failure(Exit.BUG, _bug(error))
-
-
-def asks_for_json(words: Sequence[str]) -> bool:
-    """True if a command line has `--output json`, also if the rest of it cannot be understood."""
-    value = ""
-    for position, word in enumerate(words):
-        if word == "--":
-            break
-        if word == "--output" or re.fullmatch(r"-[a-z]*o", word):
-            value = "".join(words[position + 1 : position + 2])
-        elif given := re.fullmatch(r"(?:--output=|-[a-z]*?o)(.+)", word):
-            value = given[1]
-    return value == "json"
+            return CommandFailure(Exit.BUG, _bug(error))
 
 
 def _bug(error: Exception) -> str:

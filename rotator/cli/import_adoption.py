@@ -45,7 +45,7 @@ class AdoptedRow:
 def adopt_rows(
     context: CommandContext, rows: Sequence[ImportRow], why: Why, progress: ProgressObserver, *, rotate: bool
 ) -> list[AdoptedRow]:
-    """Takes up what the rows name, where nothing is published yet.
+    """Takes up what the rows name, unless something is published already.
 
     Args:
         rotate: ask for a rotation of each, which a daemon carries out; then its password need not be known.

@@ -24,6 +24,10 @@ from rotator.fields.times import duration_text
 from rotator.observe.time_words import counted, when
 
 
+class _NothingPaused(Exception):
+    """There is nothing to resume."""
+
+
 @dataclass(frozen=True, slots=True)
 class PauseOptions:
     """Which targets are meant."""
@@ -56,13 +60,19 @@ def resume_now(config: Path, wanted: PauseOptions, why: Why, output: Output) -> 
     _check(wanted)
     with open_context(config) as context:
         scope, now = _scope(context, wanted), _clocks(context).earliest
-        before = context.components.pauses.fresh()
-        was_paused = bool(before.problem) or before.without(scope, now).at(now) != before.at(now)
-        if was_paused:
-            facts: dict[str, Scalar] = {**context.origin(why).facts, "scope": scope.words}
-            if before.problem:  # what nobody could read has ended, too
-                facts["everything"] = True
-            _change(context, AuditVerb.RESUME, scope, facts, lambda pauses: pauses.without(scope, now))
+
+        def resumed(pauses: Pauses) -> Pauses:
+            after = pauses.without(scope, now)
+            if not pauses.problem and after.at(now) == pauses.at(now):
+                raise _NothingPaused
+            return after
+
+        was_paused = True
+        try:
+            facts = context.origin(why).facts | {"scope": scope.words}
+            _change(context, AuditVerb.RESUME, scope, facts, resumed)
+        except _NothingPaused:
+            was_paused = False
         covered = _ring(context, scope) if was_paused else _covered(context, scope)
         left = _left(context.components.pauses.known, covered, now)
         _print_resumed(scope, covered, left, output, was_paused=was_paused)
@@ -119,13 +129,23 @@ def _change(
     facts: Mapping[str, Scalar],
     change: Callable[[Pauses], Pauses],
 ) -> None:
+    """Writes what `change` makes of the pauses, and records of what was read for that what it ended."""
     audit, target = context.composition.audit, scope.targets[0] if len(scope.targets) == 1 else ""
-    audit.intend(verb, target, **facts)
+    told = dict(facts)
+
+    def intended(pauses: Pauses) -> Pauses:
+        changed = change(pauses)
+        told.pop("everything", None)
+        if pauses.problem:  # what nobody could read has ended, too
+            told["everything"] = True
+        audit.intend(verb, target, **told)
+        return changed
+
     try:
-        context.components.pauses.change(change)
+        context.components.pauses.change(intended)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    audit.record(verb, target, AuditOutcome.DONE, **facts)
+    audit.record(verb, target, AuditOutcome.DONE, **told)
 
 
 def _covered(context: CommandContext, scope: Scope) -> list[Target]:

@@ -28,6 +28,25 @@ _PausedLabels = Annotated[
 ]
 _WholeFleet = Annotated[bool, typer.Option("--all", help="The whole fleet.")]
 
+_Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for everybody who meets the pause.")]
+_Until = Annotated[
+    str,
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        help="Its end: a day (its beginning) or a moment, in local time unless it says otherwise, or a time from "
+        "now, such as 2d.",
+    ),
+]
+_Hold = Annotated[
+    str,
+    typer.Option(
+        "--hold",
+        metavar="WHAT",
+        help="changes: neither rotations nor retirements. rotations: what was replaced before is still retired.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -36,28 +55,13 @@ def register(app: typer.Typer) -> None:
 
 
 def pause(
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for everybody who meets the pause.")],
-    until: Annotated[
-        str,
-        typer.Option(
-            "--until",
-            metavar="TIME",
-            help="Its end: a day (its beginning) or a moment, in local time unless it says otherwise, or a time from "
-            "now, such as 2d.",
-        ),
-    ],
+    reason: _Reason,
+    until: _Until,
     targets: Names = None,
     account: _PausedAccount = "",
     label: _PausedLabels = None,
     everything: _WholeFleet = False,
-    hold: Annotated[
-        str,
-        typer.Option(
-            "--hold",
-            metavar="WHAT",
-            help="changes: neither rotations nor retirements. rotations: what was replaced before is still retired.",
-        ),
-    ] = "changes",
+    hold: _Hold = "changes",
     config: Config = DEFAULT_CONFIG,
     by: ByOption = "",
     ticket: TicketOption = "",
@@ -109,8 +113,8 @@ def resume(
 ) -> None:
     """Ends a pause before its time.
 
-    It ends what was paused with the same arguments; of targets that were paused by name, those that are named. Where
-    another pause still holds a target, the command says so, and which. A blackout is ended in the configuration.
+    It ends what was paused with the same arguments; of targets that were paused by name, those that are named. If
+    another pause still holds a target, the command says which. A blackout is ended in the configuration.
 
     \b
     Examples:

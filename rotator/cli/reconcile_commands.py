@@ -23,7 +23,7 @@ from rotator.core.discrepancies import DiscrepancyKind
 
 
 class Repairable(Enum):
-    """What `--repair` mends."""
+    """What `--repair` repairs."""
 
     ORPHANED = "orphaned"
 
@@ -83,7 +83,7 @@ def reconcile(
     \b
     Findings:
       missing        a document names it, and the provider does not have it
-      changed        enabled, id, username or shown password are otherwise than the documents say
+      changed        enabled, id, username or shown password differ from what the documents say
       orphaned       made by rotator, and no target owns it, or only a removed one
       duplicate      one username twice, or one credential of two targets
       foreign        at the provider, and nothing says that it is ours

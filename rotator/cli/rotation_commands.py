@@ -44,6 +44,29 @@ _DespitePause = Annotated[
     ),
 ]
 
+_AtOnce = Annotated[bool, typer.Option("--rotate", help="Rotate at once, so the password in use need not be known.")]
+_UsedUsername = Annotated[
+    str | None,
+    typer.Option(
+        "--username",
+        metavar="NAME",
+        help="The credential in use, if no consumer document names it.",
+        show_default=False,
+    ),
+]
+_PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file",
+        metavar="PATH",
+        help="A file with its password, if no consumer document has it.",
+        show_default=False,
+    ),
+]
+_PasswordFromInput = Annotated[
+    bool, typer.Option("--password-stdin", help="Read its password from standard input; needs --yes.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -159,30 +182,10 @@ def undo(
 def adopt(
     target: TargetName,
     config: Config = DEFAULT_CONFIG,
-    rotate_at_once: Annotated[
-        bool, typer.Option("--rotate", help="Rotate at once, so the password in use need not be known.")
-    ] = False,
-    username: Annotated[
-        str | None,
-        typer.Option(
-            "--username",
-            metavar="NAME",
-            help="The credential in use, if no consumer document names it.",
-            show_default=False,
-        ),
-    ] = None,
-    password_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--password-file",
-            metavar="PATH",
-            help="A file with its password, if no consumer document has it.",
-            show_default=False,
-        ),
-    ] = None,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read its password from standard input; needs --yes.")
-    ] = False,
+    rotate_at_once: _AtOnce = False,
+    username: _UsedUsername = None,
+    password_file: _PasswordFile = None,
+    password_stdin: _PasswordFromInput = False,
     yes: YesOption = False,
     reason: ReasonOption = "on demand",
     by: ByOption = "",

@@ -16,7 +16,7 @@ from rotator.cli.progress import screen, show_progress
 from rotator.cli.status_table import print_status, screenful
 from rotator.core.decide import decide
 from rotator.core.holding import Hold
-from rotator.core.model import Target, TargetState
+from rotator.core.model import Credential, Target, TargetState
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.ordering import Order, sort_key
 from rotator.observe.status import StatusPage, status_document, summary
@@ -34,7 +34,7 @@ class StatusOptions:
     accounts: tuple[str, ...] = ()
     due_before: str | None = None
     order: Order | None = None  # None: as configured
-    limit: int | None = None  # rows; None: what the screen takes, or everything where there is no screen
+    limit: int | None = None  # rows; None: what fits the screen, or everything without one
     everything: bool = False
 
 
@@ -80,6 +80,7 @@ class _Reading:
         self._context, self._query, self._options = context, query, options
         self._fleet = KnownFleet(context.composition.clock)
         self._others: dict[str, TargetState] = {}  # of targets that are not configured
+        self._left: list[Credential] = []  # by checks, at accounts that are not configured
         chosen = select_targets(context.components.targets, options.choice)
         self.targets = [target for target in chosen if query.may_match(target)]
 
@@ -103,6 +104,7 @@ class _Reading:
         others = [name for name in store.list_states() if name not in known]
         for name, versioned in zip(others, self._context.read_each(store.read_state, others), strict=True):
             self._others[name] = versioned.state
+        self._left = [one for left in self._context.components.engine.read_left_by_checks().values() for one in left]
 
     def document(self, limit: int | None) -> Mapping[str, Any]:
         """Returns the status document of what matches, with at most `limit` rows."""
@@ -116,6 +118,7 @@ class _Reading:
             {name: found.hold for name, found in seen.items() if found.hold is not None},
             vault_now=components.store.now(),
             pauses=components.pauses.known,
+            left_by_checks=self._left,
         )
         shown = rows[:limit]
         named = seen.keys() if self._query.asks_for_orphans else {target.name for target in shown}

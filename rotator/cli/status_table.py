@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rotator.cli.printing import cell, console, print_lines, print_table, table
-from rotator.observe.status_words import Json, StatusWords, clock_words, orphan_words
+from rotator.observe.status_words import Json, StatusWords, clock_words, left_by_check_words, orphan_words
 
 _LINES_OF_A_ROW = 2
 _FEWEST_ROWS = 10
@@ -39,11 +39,13 @@ def print_status(document: Json) -> None:
     print_lines(*_pauses(document["targets"]))
     for orphan in document["orphans"]:
         print_lines(orphan_words(orphan))
+    for left in document["left_by_checks"]:
+        print_lines(left_by_check_words(left))
     print_lines(*_numbers(document["summary"], len(document["targets"])))
 
 
 def _numbers(summary: Json, shown: int) -> list[str]:
-    """Returns the last lines, where there is more than a person counts at a glance, or where rows are left out."""
+    """Returns the last lines, if there is more than a person counts at a glance or rows are left out."""
     if summary["targets"] <= _FEWEST_ROWS and summary["targets"] == shown:
         return []
     states = ", ".join(f"{number:,} {state}" for state, number in summary["states"].items())

@@ -69,7 +69,7 @@ def ledger_after(
 
 
 def with_late_call(ledger: tuple[LedgerEntry, ...], attempt: Attempt, now: datetime) -> tuple[LedgerEntry, ...]:
-    """Returns the ledger with a password of `in-place` whose call was not carried out, but may be so late."""
+    """Returns the ledger with a password of `in-place` whose call was not carried out yet, but may be later."""
     was_called = not is_spare(attempt) and attempt.applied_at is not None
     kept = any(entry.credential.password == attempt.staged.password for entry in ledger)
     return (*ledger, unsettled_entry(attempt, now, LATE_COMMIT)) if was_called and not kept else ledger
@@ -86,7 +86,7 @@ def unsettled_entry(attempt: Attempt, now: datetime, kept_for: timedelta) -> Led
 
 @dataclass(frozen=True, slots=True)
 class Abandonment:
-    """What happens when somebody gives the open attempt up. The command says so before, and the engine does it."""
+    """What happens if somebody gives up the open attempt. The command announces it, and the engine carries it out."""
 
     attempt: Attempt
     restores: Credential | None  # the one credential of `in-place` first gets this old password back

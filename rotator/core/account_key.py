@@ -28,7 +28,7 @@ class AccountKey:
 def life_in_token(key: Secret) -> tuple[datetime | None, datetime | None]:
     """Returns when a key was issued and when it expires, if it is a JWT that says so (RFC 7519: `iat`, `exp`).
 
-    Nothing is verified: the provider does that, and here a date is all that is wanted.
+    The signature is not verified: the provider does that, and only the dates matter here.
     """
     parts = key.reveal().split(".")
     if len(parts) != 3:

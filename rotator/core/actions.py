@@ -107,7 +107,7 @@ class Apply:
 class Attach:
     """Points whatever names one of `instead_of` at the provider, such as a trunk, to a credential.
 
-    That is the staged one, or the predecessor where the staged one was not accepted or is given up.
+    That is the staged one, or the predecessor if the staged one was not accepted or is given up.
     """
 
     step: ClassVar = Step.ATTACH
@@ -191,7 +191,8 @@ class Republish:
 class Withdraw:
     """Takes the credential out of the document at a path that the target has left.
 
-    If `leaves_it`, it hands out what is not of this target, and stays as it is if that is what stands there now.
+    With `leaves_it` the document hands out a credential that is not this target's. It stays as it is, provided that
+    nobody has changed it since.
     """
 
     step: ClassVar = Step.WITHDRAW
@@ -297,34 +298,10 @@ class RunHook:
     why_not: str = ""  # why it is not run any more
 
 
-Action: TypeAlias = (
-    DrawDueTime
-    | TakeClaim
-    | LookUp
-    | Stage
-    | Drop
-    | Apply
-    | Attach
-    | Settle
-    | Restore
-    | Prove
-    | Verify
-    | DrawVerification
-    | Repair
-    | Publish
-    | Move
-    | Republish
-    | Withdraw
-    | Close
-    | Abandon
-    | CheckUsage
-    | Expire
-    | LiftEnd
-    | Disable
-    | Overwrite
-    | Delete
-    | Forget
-    | TryEnded
-    | RunHook
+OnAttempt: TypeAlias = (
+    LookUp | Stage | Drop | Apply | Attach | Settle | Restore | Prove | Publish | Close | Abandon | RunHook
 )
+OnPublished: TypeAlias = Verify | DrawVerification | Repair | Move | Republish | Withdraw
+OnReplaced: TypeAlias = CheckUsage | Expire | LiftEnd | Disable | Overwrite | Delete | Forget | TryEnded
+Action: TypeAlias = DrawDueTime | TakeClaim | OnAttempt | OnPublished | OnReplaced
 Decision: TypeAlias = Action | Hold

@@ -113,15 +113,7 @@ def adoption_plan(
     moved_from: str,
 ) -> AdoptionPlan:
     """Returns what the account's answer to `wanted`, by `credential_in_use`, allows. Raises AdoptionImpossible."""
-    if not matches:
-        what = f"{wanted.username!r}" + (f" with the id {wanted.id!r}" if wanted.id else "")
-        raise AdoptionImpossible(f"{wanted.account} has no credential {what}")
-    found = matches[0]
-    if len(matches) > 1 or not is_same_name(found.username, wanted.username):
-        names = ", ".join(f"{match.username} ({match.id})" for match in matches)
-        raise AdoptionImpossible(f"{wanted.account} has {names} where {wanted.username!r} was looked for")
-    if target.strategy is not Strategy.REPLACE and not target.names(found.username):
-        raise AdoptionImpossible(f"the configuration does not name {found.username!r}: add it to the target")
+    found = _only_match(target, wanted, matches)
     password = wanted.password or found.password
     if password is None and not known.rotates:
         raise AdoptionImpossible(
@@ -159,6 +151,20 @@ def adoption_plan(
         known=credential == published,
         request=state.request,
     )
+
+
+def _only_match(target: Target, wanted: Credential, matches: tuple[Credential, ...]) -> Credential:
+    """Returns the one credential of the account that is meant. Raises AdoptionImpossible."""
+    if not matches:
+        what = f"{wanted.username!r}" + (f" with the id {wanted.id!r}" if wanted.id else "")
+        raise AdoptionImpossible(f"{wanted.account} has no credential {what}")
+    found = matches[0]
+    if len(matches) > 1 or not is_same_name(found.username, wanted.username):
+        names = ", ".join(f"{match.username} ({match.id})" for match in matches)
+        raise AdoptionImpossible(f"{wanted.account} has {names} where {wanted.username!r} was looked for")
+    if target.strategy is not Strategy.REPLACE and not target.names(found.username):
+        raise AdoptionImpossible(f"the configuration does not name {found.username!r}: add it to the target")
+    return found
 
 
 def after_adopt(

@@ -1,4 +1,4 @@
-"""The state document after each event but a request or the end of an attempt. Pure: takes a state, returns the next."""
+"""The state document after each event except requests and ends of attempts. Pure: takes a state, returns the next."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -90,7 +90,7 @@ def after_stage(state: TargetState, plan: Stage, attempt_id: str, credential: Cr
 
 
 def _seen(state: TargetState, predecessor: Credential, now: datetime) -> Credential:
-    """Notes since when a credential is known whose password somebody else made: its age counts from then."""
+    """Notes when a credential whose password somebody else made was first seen: its age counts from then."""
     if predecessor.made_at is not None or predecessor.seen_at is not None:
         return predecessor
     known_before = state.first_seen if state.published in (None, predecessor) else None
@@ -120,7 +120,7 @@ def after_event(state: TargetState, event: AttemptEvent, **changes: object) -> T
 
 
 def before_publish(state: TargetState, consumer: ConsumerDocument) -> TargetState:
-    """Notes what somebody else's document hands out, before the attempt that takes it over writes over it."""
+    """Notes what somebody else's document hands out, before the attempt that takes it over overwrites it."""
     attempt, entry = open_attempt(state), handed_out_entry(state, consumer)
     if not attempt.take_over or entry is None or attempt.handed_out == entry.credential:
         return state
@@ -128,9 +128,9 @@ def before_publish(state: TargetState, consumer: ConsumerDocument) -> TargetStat
 
 
 def before_close(state: TargetState, consumer: ConsumerDocument) -> TargetState:
-    """Records what only the consumer document tells, if a crash cut off what came between staging and publishing.
+    """Recovers from the consumer document what a crash between staging and publishing kept from being recorded.
 
-    The proof itself is unknown: what is published then has none, and gets one before anything rests on it.
+    The proof itself is lost: what is published has none, and gets one before anything relies on it.
     """
     attempt = open_attempt(state)
     published = published_by(attempt, consumer)
@@ -196,7 +196,7 @@ def after_proof(state: TargetState, how: str, now: datetime, host: str = "") -> 
 
 
 def after_unasked(state: TargetState, message: str, not_before: datetime, now: datetime) -> TargetState:
-    """Notes that nobody could be asked whether the password of `in-place` is still accepted, which was proved once."""
+    """Notes that nobody could be asked whether a password of `in-place` that was proved once is still accepted."""
     attempt = open_attempt(state)
     attempt = replace(attempt, unasked_since=attempt.unasked_since or now)
     return after_failure(replace(state, attempt=attempt), message, not_before)

@@ -41,9 +41,9 @@ class Wait(Enum):
     )
     NOT_YET = "not_yet"  # a proof that has not come yet: the change may still be propagating
     UNREACHABLE = "unreachable"  # no connection was made, so the request certainly never arrived
-    DOUBTFUL = "doubtful"  # an answer that somebody on the way may have changed, or that cannot be: it proves nothing
+    DOUBTFUL = "doubtful"  # an answer that is impossible, or may have been changed on the way: it proves nothing
     READING = "reading"  # the account's listing is still being read; the reading goes on when somebody asks again
-    CHANGING = "changing"  # the listing was read, but so much changed meanwhile that it does not show what is not there
+    CHANGING = "changing"  # the listing was read, but too much changed meanwhile for it to show what is missing
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def may_cut_off(attempt: Attempt) -> bool:
 
 
 def attached_before(attempt: Attempt) -> Credential | None:
-    """Returns the credential that trunks are pointed back to; None if that is none of the staged one's account."""
+    """Returns the credential that trunks are pointed back to; None if it is not at the staged one's account."""
     old, staged = attempt.predecessor, attempt.staged
     return old if old is not None and old.id is not None and old.account == staged.account else None
 
@@ -66,7 +66,8 @@ def is_published(attempt: Attempt, document: ConsumerDocument) -> bool:
 def is_propagating(attempt: Attempt, can: Capabilities, now: datetime) -> bool:
     """True while the provider may still answer from the state before the last call of `in-place`.
 
-    Further off than the propagation time, in either direction: the clock was set, and nothing is waited for.
+    If that call is further away than the propagation time, in either direction, the clock was set, and nothing is
+    waited for.
     """
     return attempt.applied_at is not None and abs(now - attempt.applied_at) < can.propagation
 

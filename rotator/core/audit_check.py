@@ -30,7 +30,7 @@ NO_RECORD = "this is not an audit record: it was inserted or damaged"
 """What is said of a line that is none."""
 _BEGINNING = b'{"chain":"'  # of each record
 _MOST_FINDINGS = 1000  # problems or notes that are kept; the others are counted
-_UNFLUSHED = timedelta(minutes=10)  # a process writes to Vault every few seconds; longer than this it was kept from it
+_UNFLUSHED = timedelta(minutes=10)  # a process writes to Vault every few seconds; a longer gap means that it could not
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class AuditCheck:
     notes: list[AuditFinding] = field(default_factory=list)
     _more: Counter[str] = field(default_factory=Counter)
     _tails: dict[str, _Tail] = field(default_factory=dict)
-    _others: set[str] = field(default_factory=set)  # chains with records that Vault has otherwise
+    _others: set[str] = field(default_factory=set)  # chains with records that differ from Vault's
 
     def line(self, place: str, line: bytes) -> None:
         """Takes one line, without its newline."""
@@ -152,7 +152,7 @@ class AuditCheck:
             tail.first, tail.last = min(tail.first, seq), max(tail.last, seq)
             tail.earliest, tail.latest = min(tail.earliest, time), max(tail.latest, time)
         elif name not in self._others and known.contradicts(seq, record["mac"]):
-            self._others.add(name)  # those that follow are others, too
+            self._others.add(name)  # those that follow differ as well
             self._problem(place, f"record {seq} of chain {name} is another one in Vault")
 
     def stored(self, days: Iterable[StoredDay]) -> None:

@@ -32,7 +32,7 @@ def end_after(blackouts: Iterable[Blackout], moment: datetime) -> datetime:
 
 
 def longest_stretch(blackouts: Iterable[Blackout]) -> timedelta:
-    """Returns by how much blackouts can put a rotation off at most: some of them meet or overlap."""
+    """Returns the longest time by which blackouts can put off a rotation: some of them meet or overlap."""
     return max((end - start for start, end in stretches(blackouts)), default=timedelta())
 
 

@@ -1,4 +1,4 @@
-"""What the targets that are rotated first say of the others."""
+"""What the targets that are rotated first show about the others."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -60,7 +60,7 @@ def _next_step(facts: Facts, attempt: Attempt) -> Decision:
     if attach is not None:
         return attach
     step = _prove(facts, attempt) if attempt.phase is Phase.APPLIED else _publish(facts, attempt)
-    # Where devices are out, no log-in waits for others that were wrong; how many that are has a limit of its own.
+    # While devices are out, no log-in waits because others were wrong; the number of such log-ins has its own limit.
     waits = isinstance(step, Prove) and not may_cut_off(attempt)
     return (log_in_hold(facts, attempt.staged.account) if waits else None) or step
 
@@ -130,7 +130,7 @@ def _end_without_account(facts: Facts, attempt: Attempt) -> Abandon | Close | No
 
 
 def _circuit_hold(facts: Facts, account: str, step: Action) -> Hold | None:
-    """Holds a call that the account's open circuit lets not through. Trying a password or publishing is none."""
+    """Holds a call that the account's open circuit does not let through. Log-ins and publishing are not such calls."""
     if isinstance(step, Prove):
         attempt = facts.state.attempt
         proved_in_place = attempt is not None and attempt.phase is Phase.PROVED and may_cut_off(attempt)

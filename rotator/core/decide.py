@@ -108,7 +108,7 @@ def _came_due_under_a_freeze(facts: Facts, due: datetime) -> bool:
 
 
 def end(facts: Facts) -> Hold:
-    """Holds a target that is only ended: nothing new begins."""
+    """Holds a target that is only being wound up: nothing new begins."""
     if facts.state.retired_at is None:
         return Hold(HoldReason.NOT_DUE, "nothing is due")
     message = f"retired on {facts.state.retired_at:%Y-%m-%d}: remove it from the configuration, or begin anew: "

@@ -13,11 +13,11 @@ class DiscrepancyKind(Enum):
     """A kind of discrepancy, as the label of a metric and in the output of `rotator reconcile`."""
 
     MISSING = "missing"  # a document names it, and the provider does not have it
-    CHANGED = "changed"  # enabled, id, username or password are otherwise than the documents say
+    CHANGED = "changed"  # enabled, id, username or password differ from the documents
     ORPHANED = "orphaned"  # made by rotator, and no target owns it, or only a removed one
     DUPLICATE = "duplicate"  # one username twice, or one credential of two targets
     FOREIGN = "foreign"  # at the provider, and nothing says that it is ours
-    NEVER_ROTATED = "never_rotated"  # of a target, and rotator did not make what is in use
+    NEVER_ROTATED = "never_rotated"  # of a target whose credential in use was not made by rotator
 
 
 class _OfAKind(Enum):

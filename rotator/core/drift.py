@@ -1,10 +1,10 @@
 """The check of `decide` that looks after what is published: verifies it, and repairs what the provider refuses, once.
 
 A failed proof never starts a series of rotations. What the account shows as changed is repaired at once. What it shows
-as unchanged is repaired if no other target of the account is refused at the same time; several are the registrar's
-trouble. What only a listing shows as gone is believed once another credential of the account was accepted again: the
-key may be that of another account. Either way there is no second repair until the provider has accepted what is
-published.
+as unchanged is repaired if no other target of the account is refused at the same time; if several are, the registrar is
+in trouble. That a credential is gone, which only a listing can show, is believed once another credential of the account
+was accepted again: the key may be that of another account. Either way there is no second repair until the provider has
+accepted what is published.
 
 A blackout lets a repair pass, since devices are out. A pause holds it, since somebody may be working there by hand. A
 repair that waits, for that or for anything else, is carried out only if its reason is still there.
@@ -27,7 +27,7 @@ ALONE = timedelta(minutes=15)
 
 
 def verify(facts: Facts) -> Decision | None:
-    """Verifies what is published between rotations, and repairs it once where the provider does not accept it."""
+    """Verifies what is published between rotations, and repairs it once if the provider does not accept it."""
     state = facts.state
     under_way = state.attempt is not None and not state.attempt.before  # before its hooks, it has not begun
     if state.published is None or under_way or not facts.consumer_document_is_ours:
@@ -105,7 +105,7 @@ def _request(facts: Facts, listed: Listed) -> Request:
 
 
 def needless_repair(facts: Facts, request: Request | None) -> Drop | None:
-    """Drops a repair whose reason has gone while it waited: somebody has mended it, or something else is published.
+    """Drops a repair whose reason has gone while it waited: somebody has fixed it, or something else is published.
 
     What a person asked for stays asked for.
     """
@@ -115,9 +115,8 @@ def needless_repair(facts: Facts, request: Request | None) -> Drop | None:
 
 
 def before_repair(facts: Facts, request: Request) -> Decision | None:
-    """Returns what must come before a repair that has waited: what is published is tried again.
-
-    Where nobody can be asked, what was shown last counts: devices are out.
+    """Returns what must come before a repair that has waited: what is published is tried again. If nobody can be asked,
+    what was shown last counts: devices are out.
     """
     last, published = facts.state.verification, facts.state.published
     if not request.repairs or last is None or published is None or facts.state.verify_failures:
@@ -153,7 +152,7 @@ def after_repair(state: TargetState, request: Request) -> TargetState:
 
 
 def after_needless_repair(state: TargetState) -> TargetState:
-    """Takes a repair back that is not needed any more. What a person asked for stays asked for."""
+    """Withdraws a repair that is no longer needed. What a person asked for stays asked for."""
     if state.request is not None and state.request.requested_by != REPAIRED_BY:
         return replace(state, request=replace(state.request, repairs=False))
     return replace(state, request=None, failures=0, not_before=None, last_error="")

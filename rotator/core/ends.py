@@ -1,8 +1,8 @@
 """Evidence that what was ended is refused: when it is tried, what that shows, and the state afterwards. Pure.
 
-It costs a wrong log-in at a registrar that locks addresses out: each end has one, spaced from those of other targets.
-That it is refused is believed only beside a log-in with what is published that is accepted: an address that is locked
-out is refused whatever it tries.
+Each end costs one wrong log-in at a registrar that locks addresses out, spaced from those of other targets. A refusal
+is believed only beside an accepted log-in with what is published: an address that is locked out is refused whatever it
+tries.
 """
 
 from collections.abc import Iterator
@@ -113,7 +113,7 @@ def _cannot_be_shown(facts: Facts, ended: Ended) -> str:
 
 
 def _one_too_many(state: TargetState) -> Ended | None:
-    """Returns the end that is given up where there are too many: the last one before the newest that did not leak.
+    """Returns the end that is given up if there are too many: the last one before the newest that did not leak.
 
     The oldest stay, so an alert is as old as what it is about; the newest shows whether the provider does it right now.
     """

@@ -66,7 +66,7 @@ PROPAGATES = Assumption("propagates", "changes are in force within the configure
 
 @dataclass(frozen=True, slots=True)
 class AssumptionResult:
-    """What was shown of one assumption, when, and by what. It has no value from the account."""
+    """What was shown of one assumption, when, and by what. It contains no value from the account."""
 
     key: str
     text: str

@@ -17,7 +17,7 @@ _SHORTEST_MASK = 4  # characters
 
 @dataclass(frozen=True, slots=True)
 class ProviderExchange:
-    """One request and its answer. It has names, types and times, and no value that either contained."""
+    """One request and its answer: the names, types and times in them, but none of their values."""
 
     verb: str  # such as `create`
     method: str  # of a log-in by SIP: `REGISTER`, `OPTIONS` or `INVITE`
@@ -63,7 +63,7 @@ def shape(value: Any, depth: int = 0) -> Shape:
 
 
 def _name(key: Any) -> str:
-    """Returns a key as it is: names are no values. One that is no name may be one."""
+    """Returns a key as it is, since a name is not a secret; a key that does not look like a name may be one."""
     text = str(key)
     named = len(text) <= _LONGEST_KEY and text.isascii() and text.replace("_", "").replace("-", "").isalnum()
     return text if named else "{}"

@@ -65,7 +65,7 @@ def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
     """Returns what holds the changes of a target. Whatever has begun by one clock has ended only by both."""
     if not (pauses.entries or pauses.problem or target.policy.blackouts):
         return _NOTHING
-    # What was lifted at a moment that has not come by these clocks was lifted by another clock's: it is neither in
+    # What was lifted at a moment that these clocks have not reached was lifted by another clock: it is neither in
     # force nor over, since what is drawn now would lie before that moment again.
     in_force: list[Freeze] = []
     ended: list[datetime] = []
@@ -100,9 +100,9 @@ def _by_blackout(target: Target, blackout: Blackout) -> Freeze:
 
 
 def passes(request: Request | Attempt) -> bool:
-    """True if no pause and no blackout holds it: an emergency, what somebody lets pass, and an undo.
+    """True if neither a pause nor a blackout holds it: an emergency, an undo, and what somebody lets pass.
 
-    Not for an undo of rotator's own.
+    An undo of rotator's own does not pass.
     """
     undoes = request.purpose is Purpose.UNDO and not request.repairs
     return request.compromised or request.despite_pause or undoes

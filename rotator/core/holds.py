@@ -87,11 +87,11 @@ def backoff_hold(facts: Facts) -> Hold | None:
 
 
 def _failed_hook_hold(facts: Facts, attempt: Attempt) -> Hold | None:
-    """Holds a rotation of which nothing was sent, while a hook that comes before it fails and the policy wants it."""
+    """Holds a rotation before its first call, while a hook that the policy runs before it fails."""
     policy, name = facts.target.policy, facts.target.name
     if attempt.before[0] not in policy.hooks.before_rotation:
         return None
-    remedies = ("mend it", f"take it out of the policy {policy.name}", f"end the rotation (rotator abandon {name})")
+    remedies = ("fix it", f"take it out of the policy {policy.name}", f"end the rotation (rotator abandon {name})")
     waits = "nothing is sent to the provider until it succeeds"
     return Hold(HoldReason.HOOK_FAILED, f"{facts.state.last_error}: {waits}; {_one_of(*remedies)}")
 
@@ -99,8 +99,8 @@ def _failed_hook_hold(facts: Facts, attempt: Attempt) -> Hold | None:
 def unproved_hold(facts: Facts, request: Request | Attempt | None) -> Hold | None:
     """Holds if a provider reports success but does not accept the new passwords: it must not cut off a whole fleet.
 
-    As many as that are set at first, too, before the first of them is proved. An emergency waits for neither: what
-    leaked must end.
+    At first no more passwords are set than it may refuse, until one of them is proved. An emergency waits for neither:
+    what leaked must end.
     """
     account, in_place = facts.target.account, facts.target.strategy is Strategy.IN_PLACE
     if request is None or request.compromised or not (in_place or facts.capabilities[account].attaches):
@@ -159,7 +159,7 @@ def foreign_document_hold(facts: Facts) -> Hold | None:
 
 
 def is_taken_over(facts: Facts, hold: Hold) -> bool:
-    """True if somebody has asked already to write over the document that a hold is about."""
+    """True if somebody has already asked to overwrite the document that a hold is about."""
     request = facts.state.request
     return hold.reason is HoldReason.FOREIGN_DOCUMENT and request is not None and request.take_over
 
@@ -198,7 +198,7 @@ def _one_of(*remedies: str) -> str:
 def renamed_hold(facts: Facts) -> Hold | None:
     """Holds while everything that is known of the target stands in another state document, before or after a rename.
 
-    Beginning anew would forget the credential that devices use, even where somebody asks for `take_over`.
+    Beginning anew would forget the credential that devices use, even if somebody asks for `take_over`.
     """
     name, old, new = facts.target.name, facts.former_name, facts.state.renamed_to
     if new:
@@ -225,7 +225,7 @@ def clocks_hold(facts: Facts, due: datetime) -> Hold | None:
 
 
 def evidence_hold(facts: Facts, request: Request) -> Hold | None:
-    """Holds a rotation that a check of the account says must fail, or where `require_checked` asks for more.
+    """Holds a rotation that a check has shown to fail at the account, or that `require_checked` wants checked first.
 
     Not an emergency: what leaked has to end, and the proof still decides what is published.
     """
@@ -243,7 +243,7 @@ def evidence_in_words(target: Target, known: StrategyEvidence) -> str:
     """Returns what is wrong, or missing, and the command that shows otherwise."""
     what = f"{target.strategy.value} is {known.standing.value} at {target.account}: {known.why}"
     if known.standing is Standing.DISPROVED:
-        return f"{what}; mend that, or use another strategy, then rotator check-provider {target.account} --write"
+        return f"{what}; fix that, or use another strategy, then rotator check-provider {target.account} --write"
     return f"{what}; rotator check-provider {target.account} --write shows it"
 
 

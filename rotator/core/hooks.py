@@ -1,8 +1,8 @@
 """The rules of hooks: what is run before and after a rotation and a retirement, and what a failure of it means.
 
-What precedes is on record before what it precedes is begun, and what follows is on record by the very write that
-records what was done. So nothing is begun without the one, or ends without the other, wherever a process ends; and a
-run whose answer was lost is repeated with the same key.
+A hook that precedes something is on record before that begins; one that follows something is on record by the same
+write as what was done. So neither is left out, wherever a process dies, and a run whose answer was lost is repeated
+with the same key.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def failed_before_retirement(facts: Facts, entry: LedgerEntry) -> Hold | None:
     """Holds the end of a replaced credential while a hook that precedes it fails."""
     if not entry.held_by:
         return None
-    remedy = f"mend it, or take it out of the policy {facts.target.policy.name}"
+    remedy = f"fix it, or take it out of the policy {facts.target.policy.name}"
     message = f"{entry.note}: {entry.label} stays until it succeeds; {remedy}"
     return kept_hold(facts) or Hold(HoldReason.HOOK_FAILED, message)
 
@@ -92,12 +92,12 @@ def kept_hold(facts: Facts) -> Hold | None:
         return None
     names, failing = ", ".join(entry.label for entry in kept), ", ".join(sorted({entry.held_by for entry in kept}))
     message = f"no rotation begins by schedule while {len(kept)} replaced credentials stay ({names})"
-    remedy = f"mend them, or take them out of the policy {policy.name}"
+    remedy = f"fix them, or take them out of the policy {policy.name}"
     return Hold(HoldReason.HOOK_FAILED, f"{message}, since hooks fail ({failing}): {remedy}")
 
 
 def run_owed(facts: Facts) -> Decision | None:
-    """Runs what follows something that was done. While it fails, nothing else waits for it; an emergency never does."""
+    """Runs a hook that follows something. While it fails, nothing else waits for it; an emergency never does."""
     emergency = facts.state.request is not None and facts.state.request.compromised and not facts.only_ends
     if emergency and not is_waiting(facts.state.not_before, facts.clocks.vault):
         return None  # each may take half a minute
@@ -114,7 +114,7 @@ def owed_after_rotation(state: TargetState, attempt: Attempt, policy: Policy, no
 
 
 def owed_after_retirement(state: TargetState, entry: LedgerEntry, policy: Policy, now: datetime) -> TargetState:
-    """Notes what has to run after a retirement, beside its record. The deletion that follows later is none."""
+    """Notes what has to run after a retirement, beside its record. The deletion that follows later is not one."""
     if not _is_retired_by_end(entry):
         return state
     calls = [_of_retirement(name, HookMoment.AFTER_RETIREMENT, entry) for name in policy.hooks.after_retirement]

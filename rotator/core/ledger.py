@@ -197,8 +197,8 @@ def after_overwrite(state: TargetState, entry: LedgerEntry, now: datetime) -> Ta
 def is_overwritten_first(entry: LedgerEntry, can: Capabilities) -> bool:
     """True if a random password comes before disabling, or in its place.
 
-    So does a leaked standing credential end, which is never deleted: a provider may say that it is disabled, and ignore
-    that.
+    A leaked standing credential also ends this way, since it is never deleted: a provider may say that it is disabled,
+    and ignore that.
     """
     leaked = entry.compromised and entry.ending is Ending.STAND_BY and not entry.cut_off
     return not can.disables or (leaked and can.sets_password)
@@ -218,7 +218,7 @@ def after_new_password(
 
 
 def after_no_cutoff(state: TargetState, entry: LedgerEntry, note: str) -> TargetState:
-    """Records that nothing but deleting is left: of a compromised credential even a standing one of `alternating`."""
+    """Records that only deleting is left: if it is compromised, even for a standing credential of `alternating`."""
     left = replace(entry, cutoff=Cutoff.NONE, ending=Ending.DELETE, note=note)
     return replace(state, ledger=swap(state.ledger, entry, left))
 
@@ -254,9 +254,9 @@ def after_postponement(state: TargetState, entry: LedgerEntry, note: str, not_be
 
 
 def worth_trying_at(entry: LedgerEntry, earliest: datetime) -> datetime:
-    """Returns when it is worth another try to end what a key has no right to end: in a day, or with its next stage.
+    """Returns when to try again to end what a key has no right to end: in a day, or at its next stage.
 
-    Each try costs a proof of what is published. So does a try to disable what has a random password.
+    Each try costs a proof of what is published. The same holds for disabling what has a random password.
     """
     stages = (entry.disable_at, entry.ends_at)
     return min([earliest + _ONCE_A_DAY, *(stage for stage in stages if stage > earliest)])

@@ -1,6 +1,6 @@
-"""What targets that are not configured any more left behind: what can still be carried out, and what nobody can end.
+"""What removed targets left behind: what can still be carried out, and what nobody can end.
 
-An orphan is what no process carries to its end by itself: somebody has to.
+An orphan is what no process ends by itself: a person has to.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -24,13 +24,14 @@ class OrphanKind(StrEnum):
     PUBLISHED = "published"  # devices may use it, and nobody rotates it
     LEDGER = "ledger"  # it was replaced, and its account is not configured
     ATTEMPT = "attempt"  # an open attempt of a removed target, whose account is not configured
+    CHECK = "check"  # a check has left it at an account that is not configured
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
     """A credential that nobody ends."""
 
-    target: str
+    target: str  # empty for what a check has left
     kind: OrphanKind
     credential: Credential
 

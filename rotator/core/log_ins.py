@@ -17,7 +17,7 @@ _SHORTEST, _FORGETS_HALF_IN = 0.5, 1800.0  # seconds that are worth waiting for;
 
 
 def is_wrong(answer: Answer[object]) -> bool:
-    """True if the registrar refused a log-in. An answer that says nothing about the password is none."""
+    """True if the registrar refused a log-in. An answer that says nothing about the password does not count."""
     if isinstance(answer, Refused):
         return not answer.why.concerns_account
     return isinstance(answer, Retry) and answer.why is Wait.NOT_YET
@@ -52,7 +52,7 @@ class LogIns:
 
     @property
     def says_nothing(self) -> bool:
-        """True if it holds nobody up, now or later."""
+        """True if nothing waits because of it, now or later."""
         return not self.wrong and not self.settles
 
     def may_rest(self) -> bool:

@@ -129,8 +129,8 @@ class Target:
 def is_same_name(one: str | None, other: str | None) -> bool:
     """True if two usernames are the same or differ only in the case of letters.
 
-    Some providers do not tell the latter apart. Where one does, both are never rotator's own: the names that it makes
-    are in lower case, and two configured ones differ in more than that.
+    Some providers do not tell the latter apart. At a provider that does, at most one of the two is rotator's own: the
+    names that it makes are in lower case, and two configured ones differ in more than that.
     """
     return one is not None and other is not None and one.casefold() == other.casefold()
 

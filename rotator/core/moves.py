@@ -49,15 +49,16 @@ def _waits(facts: Facts, former: FormerPath) -> Hold | None:
 def _leave(facts: Facts, former: FormerPath) -> Decision | None:
     document, published = facts.document_at(former.path), facts.state.published
     is_known = any(document.concerns(credential) for credential in _known(facts.state))
-    frozen = facts.freezes.of_retirements
-    if former.until <= facts.clocks.earliest and frozen is not None and former.moved_to:
-        return Hold(frozen.reason, f"{frozen.words}; {former.path} is not withdrawn meanwhile")
-    if former.until <= facts.clocks.earliest:
+    due = former.until <= facts.clocks.earliest
+    frozen = facts.freezes.of_retirements if due and former.moved_to else None
+    if due and frozen is None:
         return Withdraw(former, leaves_it=document.exists and not document.withdrawn and not is_known)
     open_attempt = facts.state.attempt is not None  # its credential may be there already; it is not published yet
     has_password = published is not None and published.password is not None
     if published is not None and has_password and is_known and not open_attempt and not document.names(published):
         return Republish(former, published)
+    if frozen is not None:
+        return Hold(frozen.reason, f"{frozen.words}; {former.path} is not withdrawn meanwhile")
     return clocks_hold(facts, former.until)
 
 
@@ -101,7 +102,8 @@ def after_move(state: TargetState, target: Target, now: datetime) -> TargetState
 def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerDocument, now: datetime) -> TargetState:
     """Records that a path hands out nothing any more.
 
-    A document that a lost record had withdrawn already does not say what it handed out: that may be any of them.
+    If it was withdrawn before and the record of that was lost, it no longer says what it handed out: that may be any of
+    them.
     """
 
     kept = tuple(each for each in state.former_paths if each.path != former.path)
@@ -109,7 +111,7 @@ def after_withdrawal(state: TargetState, former: FormerPath, document: ConsumerD
 
 
 def with_overlap_for_readers(state: TargetState, document: ConsumerDocument, now: datetime) -> TargetState:
-    """Gives what `document` hands out until now its whole overlap from here: devices learn only now of another one."""
+    """Gives what `document` handed out until now a whole overlap from here: devices learn of its successor now."""
 
     def was_handed_out(entry: LedgerEntry) -> bool:
         return document.withdrawn or document.concerns(entry.credential)

@@ -54,5 +54,5 @@ def scratch_username(draw: Callable[[str, int], str]) -> str:
 
 
 def is_scratch(username: str) -> bool:
-    """True for a username that `scratch_username` has made: no target is made of it, whatever is selected."""
+    """True for a username that `scratch_username` has made: it never becomes a target, whatever a selection matches."""
     return made_from(username) == _SCRATCH

@@ -1,4 +1,4 @@
-"""How deep the answers of others may be nested, so that nothing that walks through one needs a limit of its own."""
+"""How deeply the answers of others may be nested: with this limit, no code that walks through one needs its own."""
 
 DEEPEST = 100
 """The most levels of lists and objects in an answer's JSON."""

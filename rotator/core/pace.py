@@ -1,8 +1,8 @@
 """The pace of one provider account, shared by everybody who sends requests to it.
 
 A request needs a slot. Each process reserves runs of slots in one small document by check-and-set, in Vault's time, so
-the limit is divided by need, and nobody has to know who else lives. Slots are spaced so that no window of the limit's
-period has more requests than the limit allows, whatever the order of the reservations: between the runs of two
+the limit is divided by need, and no process has to know of the others. Slots are spaced so that no window of the
+limit's period has more requests than the limit allows, whatever the order of the reservations: between the runs of two
 processes lies twice the error with which the later one knows Vault's time. A process that follows itself needs no gap.
 
 The same document has what everybody must know: until when the provider asked to wait, and to what share of the
@@ -21,7 +21,7 @@ _SAME = 1e-4  # seconds
 _WORTH = 1.0  # seconds: the longest run of slots that is reserved at a time
 _SHORTEST = 0.01  # seconds: of a run, at a rate so high that one slot is next to nothing; all others wait that long
 _NOTHING = 0.005  # seconds between two slots, of which a process alone cannot use all
-_LONGEST_ALONE = 0.5  # seconds: likewise, where nobody else reserves; whoever comes then waits that long once
+_LONGEST_ALONE = 0.5  # seconds: likewise, while nobody else reserves; whoever comes then waits that long once
 _SLOWER = 0.7  # after each 429
 _SLOWEST = 0.01
 _FASTER, _QUIET = 0.05, timedelta(seconds=30)  # of the configured limit, after each such time without a 429
@@ -174,7 +174,7 @@ class Slots:
     def wanted_ahead(self, now: float) -> int:
         """Returns how many slots to reserve before time ends the last run; 0 if that is too early.
 
-        Only where nobody else reserves, and at a rate that is not used up: otherwise `wanted` says it.
+        Only if nobody else reserves, and at a rate that is not used up: otherwise `wanted` says it.
         """
         alone = self._shortest > _SHORTEST and self.interval <= _NOTHING
         ends = self._runs[-1].ends if self._runs else now

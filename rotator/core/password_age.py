@@ -28,7 +28,7 @@ class AgeDeadline:
 def accepted_passwords(target: Target, state: TargetState) -> Iterator[AcceptedPassword]:
     """Yields what is published, what was replaced and is not refused yet, and what an attempt has brought into force.
 
-    What was replaced counts until rotator has it on record as disabled, also where the provider was told to end it.
+    What was replaced counts until rotator has it on record as disabled, even if the provider was told to end it.
     """
     published, attempt = state.published, state.attempt
     if published is not None:

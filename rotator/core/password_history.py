@@ -216,7 +216,7 @@ class PasswordHistory:
         self._emergencies(target, lambda each: replace(each, ended_at=at) if each.awaits == key else each)
 
     def _still_accepted(self, at: datetime, target: str, facts: AuditRecord) -> None:
-        """Takes that a log-in worked with what had been ended."""
+        """Takes the record of a log-in that worked with something that had been ended."""
         lives, fresh, key = self._lives.setdefault(target, {}), _life(at, target, facts), _key(facts)
         known = lives.get(key, fresh)
         if known.made_at == fresh.made_at:  # otherwise it was set anew

@@ -35,7 +35,7 @@ class PastPause:
         return self.ended_at or self.until
 
     def may_concern(self, targets: frozenset[str]) -> bool:
-        """True unless it was of other targets: which ones an account or a label had then, no record says."""
+        """True unless it named other targets. No record says which targets an account or a label had then."""
         return any(name in targets or " " in name for name in self.names)
 
     def renamed(self, old: str, new: str) -> "PastPause":
@@ -81,7 +81,7 @@ class PauseHistory:
 
 
 def _after(pause: PastPause, over: frozenset[str] | None, at: datetime) -> Iterator[PastPause]:
-    """Yields what becomes of a pause where these names, or all (None), are resumed or paused anew."""
+    """Yields what becomes of a pause if these names, or all (None), are resumed or paused anew."""
     if pause.until <= at:
         yield pause
         return

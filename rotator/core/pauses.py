@@ -145,7 +145,7 @@ class Pauses:
 
 
 def _ended(pause: Pause, scope: Scope, now: datetime) -> Iterable[Pause]:
-    """Yields what becomes of a pause where one with this scope ends: it lasts on, ends, or ends for some names."""
+    """Yields what becomes of a pause if one with this scope ends: it goes on, ends, or ends for some names."""
     by_name = bool(pause.scope.targets and scope.targets)
     gone = set(pause.scope.targets) & set(scope.targets) if by_name else set()
     if not pause.lasts(now) or (not gone if by_name else pause.scope != scope):

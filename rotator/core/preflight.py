@@ -1,4 +1,4 @@
-"""The preflight of `in-place`: what cannot be proved now could not be proved after the change either, so it stays."""
+"""The preflight of `in-place`: while the present password cannot be proved, it is not replaced by another."""
 
 from rotator.core.actions import Decision
 from rotator.core.facts import Facts

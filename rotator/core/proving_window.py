@@ -1,9 +1,9 @@
 """The window of an in-place account: how many passwords may be set before their proofs come.
 
 A provider that takes passwords and does not accept them must not cut off more than a handful of targets, and one that
-does accept them must not be waited for. So there are two numbers, and both begin small. How many may be in flight grows
-with each proof. How many may have been tried in vain grows only with those that were accepted in the end. A refusal
-shrinks both to one.
+does accept them must not be slowed down. So there are two numbers, and both begin small. How many may be in flight
+grows with each proof. How many may have been tried in vain grows only with those that were accepted in the end. A
+refusal shrinks both to one.
 """
 
 from dataclasses import dataclass, replace

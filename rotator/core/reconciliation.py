@@ -1,12 +1,12 @@
 """The listing of an account against the documents of the targets: what does not fit. Pure.
 
 `compare` takes one reading of an account's listing and the state documents of every target, and returns each
-discrepancy. What is at work is none: documents that were read before and after the listing are believed where both
-readings agree, and what either of them names is known. A reading of the documents after the listing has the staged
+discrepancy. Work in progress is not one: documents that were read before and after the listing are believed if both
+readings agree, and whatever either of them names is known. A reading of the documents after the listing has the staged
 credential of whatever was created before the listing showed it. Only what was created and deleted between the two
-readings, as an emergency may, is named by neither: whoever acts on an orphan asks for it once more.
+readings, as an emergency may, is named by neither: before anyone acts on an orphan, it is looked up once more.
 
-For whoever looks for credentials to take up: `compare(...).of(DiscrepancyKind.FOREIGN)`, each with its `listed` entry.
+`compare(...).of(DiscrepancyKind.FOREIGN)` has the credentials that could be taken up, each with its `listed` entry.
 """
 
 from collections import defaultdict
@@ -48,7 +48,7 @@ class Reconciliation:
 
 
 def compare(listing: AccountListing, documents: Iterable[TargetDocuments], now: datetime) -> Reconciliation:
-    """Compares a listing with the documents of all targets, of whatever account: what one of them names is known.
+    """Compares a listing with the documents of all targets, whatever their account: what any of them names is known.
 
     Args:
         documents: of every target; one that is missing here makes what it names look foreign or orphaned.
@@ -62,7 +62,7 @@ def compare(listing: AccountListing, documents: Iterable[TargetDocuments], now: 
     known: set[str] = set()
     for each in every:
         found += TargetComparison(listing, index, each, now).judge()
-    for each in read:  # a rename that was cut short leaves everything in the document that was to be emptied
+    for each in read:  # after an interrupted rename, the old document still has everything
         known.update(entry.id for credential in known_by(each) for entry in index.find(credential))
     found += _of_two_targets(listing, index, every)
     makers = _Makers(listing, every)

@@ -126,7 +126,7 @@ def after_rename(state: TargetState, new: TargetState) -> TargetState:
 
 
 def check_rename(old: TargetState, new: TargetState) -> bool:
-    """Returns True if everything stands under the new name already, and only the old document is left to empty.
+    """Returns True if everything is under the new name already, and only the old document has to be emptied.
 
     Raises:
         RemovalImpossible: the rename would lose something, or there is nothing to rename.

@@ -12,7 +12,7 @@ from rotator.core.model import Attempt, Phase, Purpose, Request, TargetState
 def after_request(state: TargetState, request: Request, consumer: ConsumerDocument | None) -> TargetState:
     """Stores a request to act now. It ends the back-off, and lets a target that was retired begin anew.
 
-    `consumer` is None where no attempt is open: nothing depends on it then.
+    `consumer` is None if no attempt is open: nothing depends on it then.
     """
     if state.retired_at is not None:
         state = replace(state, retired_at=None)
@@ -34,7 +34,7 @@ def withdrawal_consequence(request: Request) -> str:
 
 
 def after_request_withdrawal(state: TargetState) -> TargetState:
-    """Takes a request back that has not begun. What failed, failed for it."""
+    """Withdraws a request that has not begun, with the failures that it had."""
     return replace(state, request=None, asked_at=None, failures=0, not_before=None, last_error="")
 
 

@@ -163,7 +163,7 @@ def _cut_off(can: Capabilities, entry: LedgerEntry) -> Action | None:
         return Disable(entry) if entry.stays_enabled and can.disables else None
     if entry.cutoff is Cutoff.OVERWRITE:
         return Overwrite(entry)
-    # What can be neither disabled nor deleted ends by a random password; otherwise it would be accepted for ever.
+    # What can be neither disabled nor deleted gets a random password; otherwise it would be accepted for ever.
     only_by_password = entry.ending is Ending.DELETE and not can.deletes and can.sets_password
     return Disable(entry) if can.disables or only_by_password else None
 

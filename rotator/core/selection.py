@@ -1,7 +1,7 @@
 """Selections over an account: every credential whose username matches becomes a target.
 
 What a selection has found is remembered by the state documents: the name of a target contains the username, so the
-names of the documents say which usernames were selected, also while the provider is down. Nothing is ever ended because
+names of the documents say which usernames were selected, even while the provider is down. Nothing is ever ended because
 a listing does not show it.
 """
 
@@ -24,7 +24,7 @@ class ListedCredential:
     username: str
     enabled: bool = True
     description: str = ""
-    attempt: str | None = None  # the attempt that created it, where the provider lists that
+    attempt: str | None = None  # the attempt that created it, if the provider lists that
     password: Secret | None = None  # where the listing shows it
 
 
@@ -48,7 +48,7 @@ class Selection:
         return Target(name, self.account, self.strategy, (username,), path, self.policy, labels=self.labels)
 
     def username_of(self, name: str) -> str | None:
-        """Returns the username in the name of a target of this selection; None: it is another one's."""
+        """Returns the username in the name of a target of this selection; None if the name does not fit."""
         before, _, after = self.name.partition(USERNAME)
         if len(name) <= len(before) + len(after) or not (name.startswith(before) and name.endswith(after)):
             return None
@@ -126,7 +126,8 @@ def judge(selections: Iterable[Selection], listed: Iterable[ListedCredential], k
 
     A credential that a rotation created is not a target of its own, although its username may match: its name has the
     form of those that are made for another target, and that target's state document names it. If it does not, somebody
-    else's name may look like that, or rotator has deleted it since it was listed: the next listing tells.
+    else may have chosen such a name, or rotator has deleted the credential since it was listed: the next listing
+    decides.
     """
     ordered, entries = tuple(selections), tuple(listed)
     new: dict[str, Target] = {}

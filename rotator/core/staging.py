@@ -58,7 +58,7 @@ def stage(facts: Facts) -> Decision | None:
 
 
 def _rotate(facts: Facts, request: Request) -> Decision:
-    # Where devices are out, a rotation is tried all the same.
+    # While devices are out, a rotation is tried all the same.
     hold = None if is_refused(facts.state) else evidence_hold(facts, request)
     hold = hold or _idle_hold(facts, request)
     if facts.state.request is None:  # requests do not wait
@@ -119,9 +119,9 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
 
 
 def _hook_hold(facts: Facts, request: Request, entry: LedgerEntry) -> Hold | None:
-    """Holds until the hooks that come before the end of the idle credential have succeeded: its next password is one.
+    """Holds until the hooks that come before the end of the idle credential have succeeded: its next password ends it.
 
-    They are run before it is disabled. Where that is impossible, or devices are out, or it is frozen and the request
+    They are run before it is disabled. If that is impossible, or devices are out, or it is frozen and the request
     passes, nothing would run them in time.
     """
     passing = facts.freezes.of_retirements is not None and passes(request)

@@ -1,4 +1,4 @@
-"""What the evidence of an account means for a strategy: refused where it is disproved, warned about where unproved."""
+"""What the evidence of an account means for a strategy: refused if disproved, warned about if unproved."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -67,8 +67,8 @@ def _disproof(strategy: Strategy, evidence: AccountEvidence, *, tries_password: 
     masked = fails(known.SHOWS_PASSWORDS) and evidence.shown(known.NEW_LOGS_IN) is not Shown.HOLDS
     if strategy is Strategy.IN_PLACE and masked:
         return known.SHOWS_PASSWORDS  # nothing shows which password is in force
-    # A trunk that is not shown cannot be pointed to the new credential. Where no log-in tries that one, devices would
-    # be the first to learn that it is refused.
+    # A trunk that is not shown cannot be pointed to the new credential. If no log-in tries it, devices would be the
+    # first to learn that it is refused.
     unseen = fails(known.SHOWS_ATTACHMENTS) and (fails(known.UNATTACHED) or not tries_password)
     if strategy is not Strategy.IN_PLACE and unseen:
         return known.SHOWS_ATTACHMENTS

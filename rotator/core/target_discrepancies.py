@@ -45,7 +45,7 @@ class ListingIndex:
     def _is_known_by(self, credential: Credential, entry: ListedCredential) -> bool:
         """True if a credential of another name in the configuration is the one with this id.
 
-        An account may have been renamed there, and a sub-account's credentials may be listed at its main account. Where
+        An account may have been renamed there, and a sub-account's credentials may be listed at its main account. If
         the username is the id, another account may have the same.
         """
         return entry.id != entry.username or credential.identity in set(self._accounts.values()) - {""}

@@ -1,6 +1,6 @@
 """The rule for an undo: the replaced credential that it publishes again and the time limit, or the reason for none.
 
-The engine, `rotator undo` and the status share this rule, so none of them promises what another refuses.
+The engine, `rotator undo` and the status share this rule, so that none of them promises what another refuses.
 """
 
 from collections.abc import Mapping

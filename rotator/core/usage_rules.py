@@ -13,7 +13,7 @@ Then no rotation begins by schedule, as each would leave one more that is accept
 
 
 class AfterExtension(Enum):
-    """What becomes of a replaced credential that is in use, or may be, when its overlap was extended to the bound."""
+    """What becomes of a replaced credential that may still be in use when its overlap was extended to the limit."""
 
     RETIRE = "retire"
     HOLD = "hold"  # until nobody uses it, or a person ends it

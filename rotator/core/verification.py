@@ -118,7 +118,7 @@ def is_being_replaced(state: TargetState) -> bool:
 
 
 def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
-    """Holds what rests on a published credential that the provider did not accept the last time."""
+    """Holds what relies on a published credential that the provider did not accept the last time."""
     name = facts.state.published.username if facts.state.published else facts.target.name
     if facts.only_ends:  # nobody repairs it
         more = f"; end it with the rest: rotator retire {facts.target.name} --published"

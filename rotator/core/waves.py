@@ -83,7 +83,7 @@ def _verified_early(target: Target) -> Target:
 def verdict(states: Collection[TargetState], policy: Policy, now: datetime) -> CanaryVerdict:
     """Judges the canaries: each was rotated, `wait` has passed, and what it published is accepted since.
 
-    A canary that was retired or renamed is no canary any more. Nothing is remembered: once what failed is mended and
+    A canary that was retired or renamed no longer counts. Nothing is remembered: once what failed is repaired and
     verified, the others go on.
     """
     waiting = CanaryVerdict(CanaryResult.PASSED)

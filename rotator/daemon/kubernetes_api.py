@@ -38,7 +38,7 @@ class KubernetesApi:
             raise self._none() from None
 
     def send(self, method: str, path: str, body: Mapping[str, object], content_type: str, *, within: float) -> None:
-        """Sends a request, up to three times where it may be taken later.
+        """Sends a request, up to three times if it may be taken later.
 
         Args:
             path: without a slash at its beginning.

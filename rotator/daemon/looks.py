@@ -21,7 +21,7 @@ from rotator.ports import Clock, Store, StoreError, StoreUnavailable
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _PAUSE_AFTER_A_BUG = timedelta(minutes=1)
 _VAULT_AGAIN = 5.0  # seconds
-_RETRY, _LONGEST_RETRY = timedelta(seconds=30), timedelta(hours=1)  # where Vault refuses what somebody has to mend
+_RETRY, _LONGEST_RETRY = timedelta(seconds=30), timedelta(hours=1)  # where Vault refuses what somebody has to fix
 
 
 class Looks:
@@ -36,8 +36,8 @@ class Looks:
         self._vault_failed = False  # a look ended because Vault did not answer
         self._vault_down = False  # one worker asks it again and again; the others wait
         self._refused: dict[str, int] = {}  # by target: so often in a row Vault refused what a look asked
-        self._used: ExitStack | None = None  # the connections that `using` keeps open
-        self._to_close: Components | None = None  # what `using` closes when it ends: a reload has replaced it
+        self._used: list[ExitStack] = []  # the connections that `using` keeps open, once for each
+        self._to_close: list[Components] = []  # what reloads have replaced, and the last `using` of it closes
         self.components: Components | None = None  # the current ones; None until Vault was reached
 
     def look(self, turn: Turn) -> Plan | None:
@@ -97,13 +97,13 @@ class Looks:
             with self._condition:
                 self._changed.add(target.name)
         moment = self._following(target.name, look)
-        mended = self._may_be_mended(target.name, look)
-        if moment is None or (mended is not None and mended.moment < moment):
-            return mended
+        fixed = self._may_be_fixed(target.name, look)
+        if moment is None or (fixed is not None and fixed.moment < moment):
+            return fixed
         return Plan(moment, Urgency.EMERGENCY if look.state is not None and _is_emergency(look.state) else Urgency.DUE)
 
-    def _may_be_mended(self, name: str, look: Look) -> Plan | None:
-        """Returns when to see whether somebody has mended what holds a target up, at the pace of another sweep."""
+    def _may_be_fixed(self, name: str, look: Look) -> Plan | None:
+        """Returns when to see whether somebody has fixed what holds a target up, at the pace of another sweep."""
         with self._condition:
             if look.hold is None or look.hold.reason not in BLOCKED:
                 self._blocked.discard(name)
@@ -149,31 +149,39 @@ class Looks:
 
     @contextmanager
     def using(self) -> Iterator[Components | None]:
-        """Gives the current components, and keeps their connections open over a reload. For one thread.
+        """Gives the current components, and keeps their connections open over a reload.
 
         Neither a stop nor a reload waits for it.
         """
         with self._condition:
             components = self.components
-            self._used = components.connections if components is not None else None
+            if components is not None:
+                self._used.append(components.connections)
         try:
             yield components
         finally:
-            with self._condition:
-                replaced, self._to_close, self._used = self._to_close, None, None
-            if replaced is not None:
+            for replaced in self._no_longer_used(components):
                 replaced.close()
 
+    def _no_longer_used(self, components: Components | None) -> list[Components]:
+        """Ends one `using`, and returns what is to be closed since nothing uses it any more."""
+        with self._condition:
+            if components is not None:
+                self._used.remove(components.connections)
+            ended = [one for one in self._to_close if one.connections not in self._used]
+            self._to_close = [one for one in self._to_close if one.connections in self._used]
+        return ended
+
     def close(self, replaced: Components) -> None:
-        """Closes components that a reload has replaced, at once or when `using` ends.
+        """Closes components that a reload has replaced, at once or when nothing is `using` them any more.
 
         If a look still uses them, their connections end with the process.
         """
         with self._condition:
             if self._running:
                 return
-            if replaced.connections is self._used:
-                self._to_close = replaced
+            if replaced.connections in self._used:
+                self._to_close.append(replaced)
                 return
         replaced.close()
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
+from rotator.fields.connecting import Destination
 from rotator.fields.proxy import ProxySettings
 from rotator.ports import Clock
-from rotator.providers.connecting import Destination
 from rotator.providers.http.deadline import Deadline
 from rotator.providers.http.transport import Network, lost
 
@@ -43,7 +43,7 @@ class ReceiverClient:
     def send(
         self, method: str, body: bytes, headers: Mapping[str, str], *, within: float, one_try: float, tries: int
     ) -> None:
-        """Sends it, again where it may be taken later.
+        """Sends it, again if it may be taken later.
 
         Args:
             within: seconds for everything. While the process stops, nothing is waited for between two tries.

@@ -37,7 +37,7 @@ class Reload:
     def reload(self, again_in: timedelta) -> bool:
         """Reads the configuration again. One at a time.
 
-        If it is invalid, logs why; the old one stays in force until somebody mends it. Returns False if it is valid but
+        If it is invalid, logs why; the old one stays in force until it is corrected. Returns False if it is valid but
         Vault cannot be used with it now: the caller tries again after `again_in`.
         """
         if self._looks.stopping:

@@ -49,9 +49,11 @@ class SelectionWatch:
 
     def update(self) -> None:
         """Lists each account that has selections, if it is time or if the configuration is another one."""
-        components = self._looks.components
-        if components is None or self._looks.stopping:
-            return
+        with self._looks.using() as components:
+            if components is not None and not self._looks.stopping:
+                self._update(components)
+
+    def _update(self, components: Components) -> None:
         now = self._composition.clock.monotonic()
         reloaded = components is not self._components
         if not reloaded and self._listed_at is not None and now - self._listed_at < _LISTED_EVERY:

@@ -14,6 +14,7 @@ from rotator.core.pauses import Pauses
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
 from rotator.engine import Look, Outcome
+from rotator.observe.account_status import account_rows
 from rotator.observe.fleet import LOOKED_AT_WITHIN
 from rotator.observe.logs import log_blocked, log_run
 from rotator.observe.ordering import Order, sort_key
@@ -169,6 +170,10 @@ class Snapshot:
             vault_now=components.store.now() if components else None,
             pauses=components.pauses.known if components else Pauses(),
             selections=self._composition.selections.document(),
+            left_by_checks=[one for left in components.engine.left_by_checks.values() for one in left]
+            if components
+            else (),
+            accounts=account_rows(components.engine.checks) if components else {},
         )
         states = {name: found.state for name, found in seen.items()}
         beside = StatusPage(self._names, summary(self._fleet, len(self._targets), number), following)

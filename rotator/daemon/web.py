@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 from rotator import __version__
 from rotator.core.clocks import Clocks
+from rotator.core.evidence import AccountEvidence
 from rotator.core.pauses import Pauses
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
@@ -100,7 +101,7 @@ class Web:
         seen, row = found
         true_of_it = words(seen, about.now, self._composition.fleet.looked_at_within)
         pauses = [each for each in _pauses(components).at(_now(about, components)) if each.scope.covers(seen.target)]
-        return PageForPeople(200, target_page(about, TargetFacts(seen.target, row, seen.hold, true_of_it, pauses)))
+        return PageForPeople(200, target_page(about, TargetFacts(seen, row, true_of_it, pauses)))
 
     def _accounts(self, about: About, components: Components | None, _: str) -> PageForPeople:
         facts = self._account_facts(components, about.now) if components is not None else ()
@@ -117,7 +118,7 @@ class Web:
                     made[account] = min(sums.made[0][0], made.get(account, sums.made[0][0]))
         throttles, listings = components.engine.throttles, self._composition.selections.document()
         is_open, until = throttles.open_circuits(), throttles.open_until(components.kinds, now)
-        forbidden = throttles.forbidden_verbs()
+        forbidden, checks = throttles.forbidden_verbs(), components.engine.checks
         for name, kind in sorted(components.kinds.items()):
             pacer = components.paces[name]
             yield AccountFacts(
@@ -135,6 +136,7 @@ class Web:
                 held_for=pacer.held_for(),
                 key=components.account_keys[name],
                 listing=listings.get(name, {}),
+                evidence=checks.get(name, AccountEvidence()),
             )
 
 

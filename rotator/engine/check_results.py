@@ -79,7 +79,7 @@ class CheckResults:
     def add_form(
         self, assumption: Assumption | None, verb: str, seen: Sequence[ProviderExchange], *, alone: bool = False
     ) -> None:
-        """Adds whether the first form of a request was enough; another one follows where it was not.
+        """Adds whether the first form of a request was enough; another one follows if it was not.
 
         Args:
             alone: nothing may follow, not even a look at what was changed.

@@ -12,6 +12,7 @@ from rotator.engine import (
     ledger_effects,
     move_effects,
     preparing_effects,
+    staging_effects,
     usage_effects,
     verification_effects,
 )
@@ -19,24 +20,37 @@ from rotator.engine.provider_caller import ProviderCaller
 from rotator.engine.session import Session
 
 
-def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> None:  # noqa: C901, PLR0912, PLR0915 - all actions
+def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> None:
     """Carries out one action, which ends with a check-and-set write of what is now known.
 
     Raises:
         Conflict: somebody else wrote first: read and decide again.
         StoreError: a request to Vault failed; the next look finds out what happened.
     """
+    if isinstance(action, do.OnAttempt):
+        _carry_out_on_attempt(caller, session, action)
+    elif isinstance(action, do.OnPublished):
+        _carry_out_on_published(caller, session, action)
+    elif isinstance(action, do.OnReplaced):
+        _carry_out_on_replaced(caller, session, action)
+    elif isinstance(action, do.DrawDueTime):
+        preparing_effects.draw_due_time(caller, session)
+    elif isinstance(action, do.TakeClaim):
+        preparing_effects.take_claim(session)
+    else:
+        assert_never(action)
+
+
+def _carry_out_on_attempt(caller: ProviderCaller, session: Session, action: do.OnAttempt) -> None:  # noqa: C901, PLR0912 - each
     match action:
-        case do.DrawDueTime():
-            preparing_effects.draw_due_time(caller, session)
-        case do.TakeClaim():
-            preparing_effects.take_claim(session)
         case do.LookUp():
             preparing_effects.look_up(caller, session, action)
         case do.Stage():
-            attempt_effects.stage(caller, session, action)
+            staging_effects.stage(caller, session, action)
         case do.Drop():
-            attempt_effects.drop(caller, session, action)
+            staging_effects.drop(caller, session, action)
+        case do.RunHook():
+            hook_effects.run_hook(caller, session, action)
         case do.Apply():
             attempt_effects.apply(caller, session, action)
         case do.Attach():
@@ -47,24 +61,36 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             in_place_effects.restore(caller, session, action)
         case do.Prove():
             attempt_effects.prove(caller, session, action)
+        case do.Publish():
+            attempt_effects.publish(caller, session, action)
+        case do.Close():
+            attempt_effects.close(caller, session)
+        case do.Abandon():
+            attempt_effects.abandon(caller, session, action)
+        case _:
+            assert_never(action)
+
+
+def _carry_out_on_published(caller: ProviderCaller, session: Session, action: do.OnPublished) -> None:
+    match action:
         case do.Verify():
             verification_effects.verify(caller, session, action)
         case do.DrawVerification():
             verification_effects.draw_verification(caller, session)
         case do.Repair():
             verification_effects.repair(caller, session, action)
-        case do.Publish():
-            attempt_effects.publish(caller, session, action)
         case do.Move():
             move_effects.move(caller, session)
         case do.Republish():
             move_effects.republish(caller, session, action)
         case do.Withdraw():
             move_effects.withdraw(caller, session, action)
-        case do.Close():
-            attempt_effects.close(caller, session)
-        case do.Abandon():
-            attempt_effects.abandon(caller, session, action)
+        case _:
+            assert_never(action)
+
+
+def _carry_out_on_replaced(caller: ProviderCaller, session: Session, action: do.OnReplaced) -> None:
+    match action:
         case do.CheckUsage():
             usage_effects.check_usage(caller, session, action)
         case do.Expire():
@@ -81,7 +107,5 @@ def carry_out(caller: ProviderCaller, session: Session, action: do.Action) -> No
             ledger_effects.forget(caller, session, action)
         case do.TryEnded():
             end_effects.try_ended(caller, session, action)
-        case do.RunHook():
-            hook_effects.run_hook(caller, session, action)
         case _:
             assert_never(action)

@@ -16,7 +16,7 @@ from rotator.core.facts import Facts, has_other_identity
 from rotator.core.freezes import Freezes, freezes
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
-from rotator.core.model import Proof, Purpose, Request, Target, TargetState
+from rotator.core.model import Credential, Proof, Purpose, Request, Target, TargetState
 from rotator.core.origin import Origin
 from rotator.core.strategy_evidence import StrategyEvidence
 from rotator.core.verification import is_being_replaced
@@ -161,6 +161,15 @@ class Engine:
     def read_checks(self) -> None:
         """Reads what checks have shown of every account, if that was not read in the last minute. Never raises."""
         self._documents.evidence.refresh()
+
+    @property
+    def left_by_checks(self) -> Mapping[str, tuple[Credential, ...]]:
+        """What checks have left at accounts that are not configured, by document, as this process has read it."""
+        return self._documents.evidence.elsewhere
+
+    def read_left_by_checks(self) -> Mapping[str, tuple[Credential, ...]]:
+        """Reads that now. Raises StoreError."""
+        return self._documents.evidence.read_elsewhere()
 
     def request(self, target: Target, request: Request) -> TargetState:
         """Writes a request into the state document, where it outlives this process. Raises StoreError.

@@ -1,14 +1,16 @@
 """What checks have shown of each account, as rotations ask for it."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from threading import Lock
 
 from rotator.core.evidence import AccountEvidence
-from rotator.core.model import Capabilities, Target
+from rotator.core.model import Capabilities, Credential, Target
 from rotator.core.strategy_evidence import Standing, StrategyEvidence, judge
-from rotator.ports import Clock, Store, StoreError
+from rotator.ports import Clock, Store, StoreCorrupt, StoreError
 
 _READ_EVERY = 60.0  # seconds: so soon does a daemon know of a check
+_LIST_EVERY = 600.0  # seconds: it lists the names of all documents
 
 
 class KnownEvidence:
@@ -25,6 +27,9 @@ class KnownEvidence:
         """
         self._store, self._clock, self._keys, self._required = store, clock, keys, frozenset(required)
         self._lock = Lock()
+        self._listed_at: float | None = None
+        self.elsewhere: Mapping[str, tuple[Credential, ...]] = {}
+        """What `read_elsewhere` found last, within `refresh`."""
         self._known: dict[str, tuple[float, AccountEvidence, str]] = {}  # read when, what, and why it was never read
 
     def of(self, target: Target, capabilities: Mapping[str, Capabilities]) -> StrategyEvidence | None:
@@ -42,9 +47,29 @@ class KnownEvidence:
         return judge(target.strategy, can, known, required=required)
 
     def refresh(self) -> None:
-        """Reads what nobody has asked for in the last minute: also of accounts that no target uses."""
+        """Reads what nobody has asked for in the last minute, also of accounts that no target uses. Never raises."""
         for key in dict.fromkeys(self._keys.values()):
             self._evidence(key)
+        now = self._clock.monotonic()
+        if self._listed_at is None or now - self._listed_at >= _LIST_EVERY:
+            self._listed_at = now
+            with suppress(StoreError):  # what was known stays
+                self.elsewhere = self.read_elsewhere()
+
+    def read_elsewhere(self) -> Mapping[str, tuple[Credential, ...]]:
+        """Reads what checks have left at accounts that are not configured, by the name of its document.
+
+        Raises StoreError.
+        """
+        others = [key for key in self._store.list_evidence() if key not in self._keys.values()]
+        found = {key: tuple(one.credential for one in self._read(key).scratch) for key in others}
+        return {key: left for key, left in found.items() if left}
+
+    def _read(self, key: str) -> AccountEvidence:
+        try:
+            return self._store.read_evidence(key)
+        except StoreCorrupt:  # it says nothing, and nobody is kept from his work by it
+            return AccountEvidence()
 
     @property
     def all(self) -> dict[str, AccountEvidence]:

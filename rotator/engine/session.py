@@ -197,7 +197,7 @@ class Session:
         return self._clock.repeat(self._claim_length / _RENEWALS, self._renew)
 
     def _renew(self) -> bool:
-        """Renews the claim beside an effect, on another thread; False where it is lost or released.
+        """Renews the claim beside an effect, on another thread; False if it is lost or released.
 
         After a conflict the claim is lost: no other effect begins, and the next write conflicts as well.
         """

@@ -42,7 +42,7 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Lets go of what it holds open."""
+        """Closes what it holds open."""
         ...
 
 
@@ -60,7 +60,7 @@ class AuditStatus:
 
     @property
     def problem(self) -> str:
-        """Which destinations have one, and why; empty if none has."""
+        """Which destinations have a problem, and which; empty if none has."""
         return "; ".join(f"{outlet.name}: {outlet.problem}" for outlet in self.outlets if outlet.problem)
 
 
@@ -143,7 +143,7 @@ class AuditLog:
         """
         if not self._required:
             return
-        recorded = not self._vault.problem or self.flush()  # nothing new is recorded while that is in vain
+        recorded = not self._vault.problem or self.flush()  # nothing new is recorded while that fails
         if recorded:
             self.record(verb, target, AuditOutcome.INTENDED, **facts)
             recorded = self.flush()
@@ -190,11 +190,6 @@ class AuditLog:
                 _log.warning("the audit was not sent to the end", at=outlet.name, records=len(outlet.unwritten))
 
     @property
-    def unattached(self) -> int:
-        """The number of records that wait for the key."""
-        return len(self._early)
-
-    @property
     def status(self) -> AuditStatus:
         """The end of the chain, and how each destination is doing."""
         return AuditStatus(self._position, tuple(outlet.status() for outlet in self._all))
@@ -226,7 +221,7 @@ class AuditLog:
     def _cleaned(
         self, words: tuple[str, str, str], facts: Mapping[str, Scalar]
     ) -> tuple[tuple[str, str, str], Mapping[str, Scalar]]:
-        """Returns both without secrets. Nearly always there is none, which one search tells."""
+        """Returns both without secrets. One search tells whether there are any; nearly always there are none."""
         plain = all(value is None or type(value) in _PLAIN for value in facts.values())
         if plain and self._redactor.leaves("\n".join((*words, *map(str, facts.values())))):
             return words, facts

@@ -55,7 +55,7 @@ class Outlet:
         self._writing = False
         self._taken = -1  # the number of the last line that is being written, or was
         self._last = -1  # the number of the last line that was written; it only grows, so no lock is needed to read it
-        # Those whose lines are being written, and those whose lines come next. Each waits for a lock of its own: where
+        # Those whose lines are being written, and those whose lines come next. Each waits for a lock of its own: if
         # many threads want one lock or condition, each has to wait for the interpreter while the others wait for it.
         self._these: list[Lock] = []
         self._next: list[Lock] = []

@@ -28,7 +28,7 @@ class StreamSink:
         self._stream.flush()
 
     def close(self) -> None:
-        """Leaves the stream to whoever has opened it."""
+        """Leaves closing the stream to whoever opened it."""
 
 
 class FileSink:
@@ -51,7 +51,7 @@ class FileSink:
         self._lock_timed_out = False  # the last time
         try:
             self._begin(self._open(path, 0o640, os.O_DSYNC))
-            # Nobody has a reason to make this one a link, but who wants rotator to change the mode of what it leads to.
+            # The only reason to make this a link is to have rotator change the mode of what it leads to.
             self._lock = self._open(path.with_name(f"{path.name}.lock"), 0o600, os.O_NOFOLLOW)
             os.fchmod(self._lock, 0o600)  # also one that was there
         except OSError as error:

@@ -1,8 +1,8 @@
 """The audit at a syslog receiver: RFC 5424 over TLS (RFC 5425) or TCP (RFC 6587), with the length before each message.
 
 The standard library's handler speaks RFC 3164 without TLS; the library for RFC 5424 on PyPI was last released in 2019,
-connects when it is made, and sends a message twice without saying whether either arrived. What is left to do is a line
-of text and a socket.
+connects when it is made, and sends a message twice without saying whether either arrived. All that remains is a line of
+text and a socket.
 
 Syslog confirms nothing. When a connection has broken, what was sent last goes again: a receiver may have a record
 twice, which changes nothing. What it has lost itself is missing there, and `verify-audit` shows that.
@@ -110,7 +110,7 @@ def _has_ended(connection: socket.socket) -> bool:
     """Returns True if the receiver has closed the connection: what is sent into it then would be lost silently."""
     connection.settimeout(0)
     try:
-        return connection.recv(4096) == b""  # a receiver has nothing to say; TLS has, and says it here
+        return connection.recv(4096) == b""  # a receiver says nothing, but TLS may, and is heard here
     except (BlockingIOError, ssl.SSLWantReadError):
         return False
     except OSError:

@@ -135,7 +135,7 @@ class KnownFleet:
 
     @contextmanager
     def groups(self) -> Iterator[Mapping[GroupKey, GroupSums]]:
-        """Gives the sums over each account and policy, which stand still inside the block."""
+        """Gives the sums over each account and policy, which do not change inside the block."""
         with self._lock:
             yield self._groups
 
@@ -162,7 +162,7 @@ class KnownFleet:
         return dict(found)
 
     def _look_again(self, known: TargetSnapshot, now: datetime) -> None:
-        """Keeps that nothing has changed: the looks at a fleet at rest."""
+        """Handles the common case that nothing has changed: looks at a fleet at rest."""
         seen = self._seen[known.target.name] = replace(known, at=now)
         if not seen.has_left:
             looked = self._groups[_key(seen.target)].looked
@@ -176,7 +176,7 @@ class KnownFleet:
         sums = self._move(seen, 1)
         if known is not None and known.state.counts is not seen.state.counts:
             ended = map(sub, _values(seen.state.counts), _values(known.state.counts))
-            # A state document that began anew counts from zero: what it ended before was counted.
+            # A state document that began anew counts from zero: what it had ended before is counted already.
             sums.counts = [before + max(more, 0) for before, more in zip(sums.counts, ended, strict=True)]
 
     def _move(self, seen: TargetSnapshot, by: int) -> GroupSums:

@@ -122,17 +122,12 @@ class Metrics:
 
     def sweep_takes(self, round_: timedelta) -> None:
         """Sets how long the sweep takes for all targets of this process."""
-        with self._lock:
-            self._simple["rotator_sweep_round_seconds"] = round_.total_seconds()
+        self._set("rotator_sweep_round_seconds", round_.total_seconds())
 
     def reconciles_every(self, interval: timedelta | None) -> None:
         """Sets how often the listings of the accounts are compared with the documents; None: never by itself."""
-        name = "rotator_reconcile_interval_seconds"
-        with self._lock:
-            if interval is None:
-                self._simple.pop(name, None)
-            else:
-                self._simple[name] = interval.total_seconds()
+        seconds = interval.total_seconds() if interval is not None else None
+        self._set("rotator_reconcile_interval_seconds", seconds)
 
     def clock_jumped(self, *, forward: bool) -> None:
         """Counts a jump of the wall clock."""
@@ -140,25 +135,25 @@ class Metrics:
 
     def clocks(self, clocks: Clocks) -> None:
         """Sets how far this machine's clock is ahead of Vault's."""
-        with self._lock:
-            self._simple["rotator_clock_offset_seconds"] = clocks.offset.total_seconds()
+        self._set("rotator_clock_offset_seconds", clocks.offset.total_seconds())
 
     def config_loaded(self, *, ok: bool) -> None:
         """Sets whether the last load of the configuration succeeded."""
-        with self._lock:
-            self._simple["rotator_config_last_reload_successful"] = float(ok)
-            if ok:
-                now = self._clock.now().timestamp()
-                self._simple["rotator_config_last_reload_success_timestamp_seconds"] = now
+        self._set("rotator_config_last_reload_successful", float(ok))
+        if ok:
+            self._set("rotator_config_last_reload_success_timestamp_seconds", self._clock.now().timestamp())
 
     def vault_token_expires(self, at: datetime | None) -> None:
         """Sets when the Vault token expires; None if it never does."""
-        name = "rotator_vault_token_expiry_timestamp_seconds"
+        self._set("rotator_vault_token_expiry_timestamp_seconds", at.timestamp() if at is not None else None)
+
+    def _set(self, name: str, value: float | None) -> None:
+        """Sets a gauge without labels; None takes it away."""
         with self._lock:
-            if at is None:
+            if value is None:
                 self._simple.pop(name, None)
             else:
-                self._simple[name] = at.timestamp()
+                self._simple[name] = value
 
     def follow_audit(self, status: Callable[[], AuditStatus]) -> None:
         """Asks for the audit's status at each scrape."""

@@ -142,8 +142,7 @@ OF_TARGETS = (
         "rotator_retirement_held_timestamp_seconds",
         "gauge",
         _TARGET,
-        "When the earliest retirement that a pause or a blackout holds became or becomes due; only of a removed or "
-        "retired target. Absent if none is held.",
+        "When the earliest retirement that a pause or a blackout holds became or becomes due. Absent if none is held.",
     ),
     Described(
         "rotator_hooks_failing",
@@ -162,6 +161,7 @@ OF_TARGETS = (
         "gauge",
         ("kind",),
         "Credentials that nobody ends: published (of a target that is not configured), ledger (replaced, at an account "
-        "that is not configured) or attempt (open, of a target and at an account that are not configured).",
+        "that is not configured), attempt (open, of a target and at an account that are not configured) or check (left "
+        "by rotator check-provider, at an account that is not configured).",
     ),
 )

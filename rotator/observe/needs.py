@@ -1,6 +1,6 @@
 """What somebody has to look after at a target, and from when on. Pure.
 
-Each word is that of one alert, and its limit is the one of that alert. Alerts with series for each target have the same
+Each word belongs to one alert, and has the same limit. Alerts with series for each target have the same
 limits in their expressions; the alerts of a large fleet count the targets that have a word.
 """
 
@@ -21,7 +21,7 @@ class Need(StrEnum):
     AGE_LIMIT_NEAR = "age_limit_near"  # an accepted password reaches its limit soon
     OVER_AGE_LIMIT = "over_age_limit"
     FIRST_LATE = "first_rotation_late"
-    PAUSED_LONG = "paused_long"  # a pause or a blackout holds what is due: a rotation, or what a removed target left
+    PAUSED_LONG = "paused_long"  # a pause or a blackout holds what is due: a rotation, or a retirement
     DEVICES_OUT = "devices_out"
     REFUSED = "refused"  # the provider refuses what is published
     KEEPS_FAILING = "keeps_failing"
@@ -50,9 +50,8 @@ FUTURE = timedelta(hours=1)
 def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     """Yields each need that a target has or will have if nothing is done, and the moment from which it holds.
 
-    A removed or retired target has no schedule: only what is open or left of it concerns anybody. Neither
-    `NOT_LOOKED_AT` nor `IN_THE_FUTURE` is among them: their moments are those of the last look and of the last
-    rotation, and the limit moves.
+    A removed or retired target has no schedule: only what is open or left of it concerns anybody. `NOT_LOOKED_AT` and
+    `IN_THE_FUTURE` are left out: they go by the last look and the last rotation, and their limit moves with the clock.
     """
     state = seen.state
     if state.failures >= _FAILURES:
@@ -62,9 +61,7 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
         if may_cut_off(state.attempt):
             # In a fleet some password is always being set, and published a moment later.
             yield Need.DEVICES_OUT, state.attempt.started_at + _DEVICES_OUT
-    retiring = [entry for entry in state.ledger if not entry.stays_enabled]
-    if retiring and seen.freezes.of_retirements is None:
-        yield Need.RETIREMENT_OVERDUE, min(overdue_from_entry(entry, seen.target.policy.usage) for entry in retiring)
+    yield from _of_what_is_late(seen)
     in_use = [entry.disable_at for entry in state.ledger if seems_in_use(entry)]
     if in_use:
         yield Need.IN_USE, min(in_use) + _IN_USE
@@ -77,13 +74,20 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     if due is not None:
         yield Need.AGE_LIMIT_NEAR, due.warns_at
         yield Need.OVER_AGE_LIMIT, due.at
-    yield from _of_what_is_left(seen) if seen.has_left else _of_the_schedule(seen)
+    if not seen.has_left:
+        yield from _of_the_schedule(seen)
 
 
-def _of_what_is_left(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
-    held = held_since(seen)
-    if held is not None:
-        yield Need.PAUSED_LONG, held + _PAUSED_LONG
+def _of_what_is_late(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
+    """Yields that retirements are late, or that a pause or a blackout holds what is due."""
+    state = seen.state
+    retiring = [entry for entry in state.ledger if not entry.stays_enabled]
+    if retiring and seen.freezes.of_retirements is None:
+        yield Need.RETIREMENT_OVERDUE, min(overdue_from_entry(entry, seen.target.policy.usage) for entry in retiring)
+    rotation = state.next_rotation if seen.is_paused and not seen.has_left else None
+    held = [since for since in (rotation, held_since(seen)) if since is not None]
+    if held:
+        yield Need.PAUSED_LONG, min(held) + _PAUSED_LONG
 
 
 def _of_the_schedule(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
@@ -92,8 +96,6 @@ def _of_the_schedule(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
         yield Need.OVERDUE, seen.made_at + seen.max_age
     if state.last_rotation is None and state.next_rotation is not None:
         yield Need.FIRST_LATE, state.next_rotation + _FIRST_LATE
-    if seen.is_paused and state.next_rotation is not None:
-        yield Need.PAUSED_LONG, state.next_rotation + _PAUSED_LONG
     if is_refused(state):
         yield Need.REFUSED, ALWAYS
     unverified = overdue_from(state, seen.target.policy)

@@ -210,7 +210,7 @@ def _news(told: Told, found: Iterable[Condition], detail: Callable[[Condition], 
     ranked = sorted(found, key=lambda one: (order.index(one.topic), one.subject))
     for topic, group in groupby(ranked, key=lambda one: one.topic):
         of_topic = list(group)
-        # What others wrote adds no line of its own.
+        # Text from elsewhere must not add lines.
         known = ((one.subject, visible(detail(one))) for one in of_topic[:SHOWN])
         named = tuple(f"{subject}: {more}" if more else subject for subject, more in known)
         yield TopicNews(topic, told, named, len(of_topic) - len(named))

@@ -118,7 +118,7 @@ def _oldest(history: PasswordHistory, name: str, target: Target | None) -> Repor
         known = {"target": name, "account": target.account if target is not None else None, "rotations": 0}
         return nothing | known | _ages(None, limit) | {"verdict": Verdict.NO_RECORD.value}
     verdict = _verdict(found, limit)
-    # One whose age nobody knows may be the oldest, whatever is known of the others.
+    # A password of unknown age may be the oldest, whatever is known of the others.
     life = found.unknown if verdict is Verdict.UNKNOWN and found.unknown is not None else found.oldest
     row = _password(history, life) | _ages(found.age if life.made_at is not None else None, limit)
     return row | {"verdict": verdict.value, "rotations": found.rotations}

@@ -36,7 +36,7 @@ class Redactor:
         self._capacity = capacity
         self._known: dict[str, frozenset[str]] = {}  # value: its forms; the oldest first
         # The first characters of a form: the forms, once for each value that has it. Each is replaced, never changed:
-        # whoever reads them needs no lock, for which all threads that write a line would wait.
+        # reading them needs no lock, which would hold up every thread that writes a line.
         self._by_start: dict[str, tuple[str, ...]] = {}
         self._lock = Lock()
 

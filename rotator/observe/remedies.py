@@ -1,4 +1,4 @@
-"""What somebody does about a target that needs it: in a sentence, with the commands. Pure.
+"""What to do about a target that needs attention: a sentence, and the commands. Pure.
 
 The words are those of the filters and of the alerts; docs/operations.md has the whole of it below each alert.
 """
@@ -11,6 +11,7 @@ from rotator.core.holding import HoldEnd, HoldReason
 from rotator.core.model import Target
 from rotator.observe.needs import Need
 from rotator.observe.notices import TOPICS, URGENT
+from rotator.observe.target_figures import TargetSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ _VERIFY, _PLAN, _REPORT = "rotator verify {name}", "rotator plan {name}", "rotat
 _ROTATE = "rotator rotate {name}"
 _OVERDUE, _OVER_AGE = f'{_ROTATE} --reason "overdue"', f'{_ROTATE} --reason "age limit"'
 _DESPITE = f'{_ROTATE} --despite-pause --reason "urgent"'
+_STATUS = "rotator status {name}"
+_RETIRE = "rotator retire {name}"  # shows what is left, and what is in its way
 _ABANDON, _ADOPT = "rotator abandon {name}", "rotator adopt {name}"
 _ASK, _CHECK = "rotator check-provider {account}", "rotator check-provider {account} --write"
 
@@ -45,20 +48,20 @@ _OF_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     Need.REFUSED: ("", (_VERIFY, _ROTATE)),
     Need.OVER_AGE_LIMIT: ("", (_REPORT, _OVER_AGE)),
     Need.STILL_ACCEPTED: ("It is tried again, and ended by other means where there are any.", ()),
-    Need.KEEPS_FAILING: ("Mend the cause; then the first command tries at once.", (_ROTATE, _ABANDON)),
+    Need.KEEPS_FAILING: ("Fix the cause; then the first command tries at once.", (_ROTATE, _ABANDON)),
     Need.STAYS_OPEN: ("If it cannot end by itself, give it up.", (_ABANDON,)),
     Need.RETIREMENT_OVERDUE: ("The target's page says what is in the way.", ()),
     Need.IN_USE: ("Find the device: it has not read Vault, or not logged in again.", ()),
-    Need.HOOK_FAILS: ("It is run again for a week: mend what it calls.", ()),
+    Need.HOOK_FAILS: ("It is run again for a week: fix what it calls.", ()),
     Need.AGE_LIMIT_NEAR: ("", (_REPORT, _OVER_AGE)),
     Need.OVERDUE: ("", (_PLAN, _OVERDUE)),
     Need.FIRST_LATE: ("", (_PLAN,)),
-    Need.PAUSED_LONG: ("If it was retired, end what holds it instead: this would begin it anew.", (_DESPITE,)),
+    Need.PAUSED_LONG: ("The first says what holds it; the second rotates all the same.", (_STATUS, _DESPITE)),
     Need.UNVERIFIED: ("", (_VERIFY,)),
     Need.NOT_LOOKED_AT: ("Can Vault be read?", ()),
     Need.IN_THE_FUTURE: ("A clock was wrong.", ()),
 }
-# None cuts anybody off: what does so is in the documentation, with what to think of before.
+# None of them cuts anybody off: such commands are in the documentation, with what to consider first.
 _OF_HOLDS: Mapping[HoldReason, tuple[str, ...]] = {
     HoldReason.DOCUMENT_DELETED: (_ADOPT,),
     HoldReason.ACCOUNT_MISSING: (_ABANDON,),
@@ -82,19 +85,23 @@ BY_URGENCY = tuple(topic for topic in TOPICS if topic in _OF_NEEDS)
 """The needs, the most urgent first."""
 
 
-def remedies(words: Collection[str], target: Target) -> Iterator[Remedy]:
-    """Yields what to do about a target of which `words` are true; the most urgent first."""
+def remedies(words: Collection[str], seen: TargetSnapshot) -> Iterator[Remedy]:
+    """Yields what to do about a target to which `words` apply, the most urgent first.
+
+    Most commands know no removed target, and a rotation would bring a retired one back into service.
+    """
     for need in BY_URGENCY:
         if need in words:
             advice, commands = _OF_NEEDS[need]
-            if target.removed:
-                advice, commands = "Its target was removed.", ("rotator retire {name}",)
-            yield Remedy(need, TOPICS[need], advice, _filled(commands, target))
+            if seen.has_left:
+                advice, commands = f"Its target was {'removed' if seen.target.removed else 'retired'}.", (_RETIRE,)
+            yield Remedy(need, TOPICS[need], advice, _filled(commands, seen.target))
 
 
-def commands_of_hold(reason: HoldReason, target: Target) -> tuple[str, ...]:
+def commands_of_hold(reason: HoldReason, seen: TargetSnapshot) -> tuple[str, ...]:
     """Returns the commands that end a hold before its time, or find out more. Empty: see `end_of`."""
-    return _filled(_OF_HOLDS.get(reason, ()), target)
+    commands = _OF_HOLDS.get(reason, ())
+    return _filled((_RETIRE,) if commands and seen.has_left else commands, seen.target)
 
 
 def end_of(reason: HoldReason) -> str:

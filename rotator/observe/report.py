@@ -50,7 +50,7 @@ class Column:
     key: str
     heading: str
     kind: Kind = Kind.TEXT
-    detail: bool = False  # a table at a terminal has no room for it
+    detail: bool = False  # left out at a terminal, for lack of room
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ReportTable:
     title: str
     columns: tuple[Column, ...]
     rows: Sequence[ReportRow]
-    empty: str  # what is said where there is no row
+    empty: str  # what is said if there are no rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ _PASSWORDS = (
 
 
 def keys_table(keys: Mapping[str, AccountKey], kinds: Mapping[str, str], now: datetime) -> ReportTable:
-    """Returns a row for the own key of each account."""
+    """Returns a row for each account's own key."""
     rows = [_key_row(name, key, kinds.get(name, ""), now) for name, key in sorted(keys.items())]
     return ReportTable("keys", "The accounts' own keys", _KEYS, rows, "There is no account.")
 

@@ -1,6 +1,6 @@
-"""Which requirement of a standard a report answers, and by what: the requirements are named, and told in own words.
+"""Which requirements of a standard a report answers, and by what. They are named, and paraphrased.
 
-docs/compliance.md has where the wording of each is to be found.
+docs/compliance.md says where to find the wording of each.
 """
 
 from rotator.observe.report import Requirement

@@ -4,7 +4,8 @@ It is built key by key, so a new field of the model does not appear in it by acc
 durations are seconds, and unknown values are null. Its keys are stable:
 
 * `version`, `time`, `clock_offset_seconds` (how far this machine's clock is ahead of Vault's; null until Vault has
-  answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`, `selections`, `audit`.
+  answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`,
+  `left_by_checks`, `accounts`, `selections`, `audit`.
 * `summary`: `targets` (how many), `states` (how many are in each state), `needs` (how many somebody has to look after,
   by need), `orphans` (how many). In `/status` of the whole fleet, whatever the page and the filters; in
   `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
@@ -12,6 +13,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * of each target: see `target_status`; of what it has replaced: see `ledger_status`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
+* `left_by_checks`, at accounts that are not configured: `account`, `id`, `username` of each credential.
+* `accounts`, by provider account, in `/status`: see `account_status`.
 * `selections`, by provider account, in `/status`: `listed_at`, and how many credentials are `selected`, `gone`,
   `unnamable` and `undecided`, with some of the names: `gone_targets`, `unnamable_usernames`.
 * `audit`: of this process: `chain`, `sequence`, `mac` of the last record, and `waiting` records with the `problem`.
@@ -26,7 +29,7 @@ from rotator.core.left_over import is_empty, orphans
 from rotator.core.model import Target, TargetState
 from rotator.observe.audit import AuditStatus
 from rotator.observe.fleet import KnownFleet
-from rotator.observe.ledger_status import JsonObject, iso, ledger_rows
+from rotator.observe.ledger_status import JsonObject, iso, ledger_rows, names_of
 from rotator.observe.needs import Need
 from rotator.observe.surroundings import Surroundings
 from rotator.observe.target_status import attempt_row, published_row, target_row
@@ -67,6 +70,8 @@ def status_document(
         ],
         "next": page.following if page is not None else None,
         "orphans": list(_orphans(states, names, now, around)),
+        "left_by_checks": [names_of(left) for left in around.left_by_checks],
+        "accounts": around.accounts,
         "selections": around.selections,
         "audit": _audit(around.audit) if around.audit is not None else None,
     }

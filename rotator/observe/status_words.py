@@ -58,10 +58,10 @@ class StatusWords:
         return [self.entry(_after_pauses(entry, row)) for entry in row["ledger"]]
 
     def entry(self, entry: Json) -> str:
-        """Returns the line of one, whatever holds it."""
+        """Returns the line of one replaced credential, whatever holds it."""
         name = entry["username"] or entry["id"] or "unknown username"
         if entry["ending"] == "forget":
-            return self.future("password forgotten", entry["ends_at"])
+            return f"old password {self.future('forgotten', entry['ends_at'])}"
         if entry["overwritten_at"] is not None and entry["disabled_at"] is None:
             stays = entry["ending"] == "stand-by"
             return f"{name}: random password, " + (
@@ -69,8 +69,13 @@ class StatusWords:
             )
         if entry["disabled_at"] is None:
             return f"{name}: {self._overlap_ends(entry)}"
-        end = "password forgotten" if entry["ending"] == "stand-by" else "deleted"
-        return f"{name}: disabled, {self.future(end, entry['ends_at'])}"
+        stays = entry["ending"] == "stand-by"
+        end = (
+            f"password {self.future('forgotten', entry['ends_at'])}"
+            if stays
+            else self.future("deleted", entry["ends_at"])
+        )
+        return f"{name}: disabled, {end}"
 
     def _overlap_ends(self, entry: Json) -> str:
         usage = entry["usage"]
@@ -91,7 +96,7 @@ class StatusWords:
         return relative(at, self._now) if at > self._now else "now"
 
     def remarks(self, row: Json, *, everything: bool) -> list[str]:
-        """Returns the lines about a target that its row has no room for: `everything`, or what is out of order."""
+        """Returns the lines about a target that its row has no room for: `everything`, or only what is wrong."""
         remarks = []
         if row["attempt"] is not None:
             attempt = row["attempt"]
@@ -206,6 +211,14 @@ def orphan_words(orphan: Json) -> str:
         parts += [f"{what}: {', '.join(left)}"] if left else []
     place = "" if orphan["configured"] else "not in the configuration; "
     return f"{orphan['name']}: {place}{'; '.join(parts)} (rotator retire {orphan['name']})"
+
+
+def left_by_check_words(left: Json) -> str:
+    """Returns what a check has left at an account that is not configured, and what ends it."""
+    name = left["username"] or left["id"] or "a credential of a check"
+    account = left["account"]
+    remedy = f"put it back, and run rotator check-provider {account} --write"
+    return f"{account}: a check has left {name}, and the account is not configured: {remedy}"
 
 
 def _label(entry: Json) -> str:

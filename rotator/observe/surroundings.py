@@ -1,11 +1,11 @@
 """What the status says beside the state documents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from rotator.core.holding import Hold
-from rotator.core.model import Capabilities
+from rotator.core.model import Capabilities, Credential
 from rotator.core.pauses import Pauses
 from rotator.observe.audit import AuditStatus
 from rotator.observe.ledger_status import JsonObject
@@ -24,3 +24,5 @@ class Surroundings:
     vault_now: datetime | None = None
     pauses: Pauses = field(default_factory=Pauses)
     selections: JsonObject = field(default_factory=dict)  # by provider account: what its last listing showed
+    accounts: JsonObject = field(default_factory=dict)  # by provider account: see `account_status`
+    left_by_checks: Sequence[Credential] = ()  # at accounts that are not configured

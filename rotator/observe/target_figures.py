@@ -1,4 +1,4 @@
-"""The figures of one target, from its state document: those that metrics show, and those that the status shows too."""
+"""The figures of one target, from its state document, as the metrics and the status show them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -55,16 +55,13 @@ def overdue_from_entry(entry: LedgerEntry, wanted: UsageRules | None) -> datetim
 
 
 def _due(entry: LedgerEntry, wanted: UsageRules | None) -> datetime:
-    """Returns when a replaced credential is to be disabled or deleted, by what is known of its users."""
+    """Returns when a replaced credential should be disabled or deleted, given what is known of its users."""
     return entry.ends_at if entry.cut_off else extended_until(wanted, entry)
 
 
 def held_since(seen: TargetSnapshot) -> datetime | None:
-    """Returns when the earliest retirement of a removed or retired target that a freeze holds became or becomes due.
-
-    None if nothing holds retirements or nothing is to be retired; and for other targets, whose rotation tells.
-    """
-    if not seen.has_left or seen.freezes.of_retirements is None:
+    """Returns when the first retirement that a freeze holds becomes, or became, due; None if none is held."""
+    if seen.freezes.of_retirements is None:
         return None
     wanted = seen.target.policy.usage
     return min((_due(entry, wanted) for entry in seen.state.ledger if not entry.stays_enabled), default=None)
@@ -73,7 +70,7 @@ def held_since(seen: TargetSnapshot) -> datetime | None:
 def overdue(entry: LedgerEntry, wanted: UsageRules | None, now: datetime) -> bool:
     """Returns True if a replaced credential should have been disabled, or deleted, more than `GRACE` ago.
 
-    One that stays enabled with a random password is nobody's trouble.
+    One that stays enabled with a random password never counts.
     """
     return not entry.stays_enabled and now > overdue_from_entry(entry, wanted)
 

@@ -120,6 +120,10 @@ class Store(PaceBook, Protocol):
         """Reads what is known of an account; nothing if the document is missing. Raises StoreError."""
         ...
 
+    def list_evidence(self) -> tuple[str, ...]:
+        """Lists the accounts of which something is known, configured or not. Raises StoreError."""
+        ...
+
     def write_evidence(self, account: str, evidence: AccountEvidence) -> None:
         """Writes what is known of an account over the version before. Raises StoreError."""
         ...

@@ -70,7 +70,7 @@ class FirstSettings(Section):
     changed; default 1000. A tenth of them may be due at once; the rest is spread."""
     canary: Count = Field(default=_FIRST.canary, ge=0, le=1000)
     """So many targets of an account and policy are rotated first; default 0. The others wait until all of these are
-    rotated and, after `wait`, verified. If one of them fails, no other target begins until it was mended."""
+    rotated and, after `wait`, verified. If one of them fails, no other target begins until it was repaired."""
     wait: CanaryWait = _FIRST.wait
     """How long to wait after the rotations of the canaries, before they are verified; default 1h, at least 5m."""
 

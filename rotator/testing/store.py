@@ -144,6 +144,11 @@ class MemoryStore:
         self._fail()
         return self.evidence.get(account, AccountEvidence())
 
+    def list_evidence(self) -> tuple[str, ...]:
+        """Returns every account of which something was ever written."""
+        self._fail()
+        return tuple(sorted(self.evidence))
+
     def write_evidence(self, account: str, evidence: AccountEvidence) -> None:
         """Writes by check-and-set."""
         self._fail()

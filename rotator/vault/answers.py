@@ -62,14 +62,19 @@ class Absent(StoreError):
         self.version, self.destroyed = version, destroyed
 
 
-def invalid(request: VaultRequest, errors: Sequence[str] | None) -> Exception:
-    """Returns the error for a 400: a lost check-and-set, a refused login, or a mount that is not KV v2."""
+def invalid(request: VaultRequest, errors: Sequence[str] | None, document: Any) -> Exception:
+    """Returns the error for a 400: a lost check-and-set, a refused login, or a mount that is not KV v2.
+
+    Or an answer that is not from Vault, such as that of a port with TLS to a request without.
+    """
+    if not isinstance(document, dict):
+        return StoreUnavailable(f"{request.path}: {NOT_VAULT}")
     if any("check-and-set" in word for word in errors or ()):
         return Conflict(f"{request.path}: somebody else wrote first")
     if any("high complexity" in word for word in errors or ()):
         return StoreError(f"{request.path}: the document has more keys and texts than Vault takes in one request")
     if not request.capabilities:
-        return StoreDenied(f"Vault refuses the values sent for {request.operation} at {request.path}")
+        return StoreDenied(f"Vault refuses the values sent for {request.operation} at {request.path}: check vault.auth")
     return StoreError(f"{request.path}: Vault rejects the request as invalid: check that this is a KV v2 mount")
 
 

@@ -175,7 +175,8 @@ class VaultClient:
             answer = self._send(VaultRequest("look_up", "get", "auth/token/lookup-self"), token)
         except StoreDenied:
             raise StoreDenied(
-                "the Vault token is revoked or expired, or its policy does not allow it to read auth/token/lookup-self"
+                "the Vault token is wrong, revoked or expired (check vault.auth), or its policy does not allow it to "
+                "read auth/token/lookup-self"
             ) from None
         ttl, renewable = extract(int, answer, "data", "ttl"), answer["data"].get("renewable") is True
         ends = answer["data"].get("expire_time") is not None
@@ -254,7 +255,7 @@ def _vault_failure(request: VaultRequest, error: hvac_errors.VaultError) -> Exce
         case hvac_errors.Forbidden() | hvac_errors.Unauthorized():
             return request.denied()
         case hvac_errors.InvalidRequest():
-            return invalid(request, error.errors)
+            return invalid(request, error.errors, error.json)
         case hvac_errors.InvalidPath():
             return missing(request, error.errors, error.json)
     what = _FAILURES.get(type(error), "not the answer of a healthy Vault: " + type(error).__name__)

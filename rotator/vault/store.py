@@ -183,6 +183,11 @@ class VaultStore:
             what = f"{self._mount}/{path}: {error} It may name a credential that a check has left at the provider"
         raise StoreCorrupt(f"{what}: {remedy}")
 
+    def list_evidence(self) -> tuple[str, ...]:
+        """Returns the accounts of which something is known. Raises StoreError."""
+        names = self._kv.list("list_evidence", self._prefix)
+        return tuple(name.removeprefix(_EVIDENCE) for name in names if name.startswith(_EVIDENCE))
+
     def write_evidence(self, account: str, evidence: AccountEvidence) -> None:
         """Writes what is known of an account over the version before. Raises StoreError."""
         document = encode_evidence(evidence, self._client.nonce())

@@ -17,7 +17,7 @@ from json import loads as decode
 from pathlib import Path
 from sys import getsizeof
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from urllib3 import PoolManager, ProxyManager, Timeout, exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -25,6 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import BaseHTTPResponse
 
 from rotator.core.nesting import DEEPEST, is_too_deep
+from rotator.fields.connecting import Destination
 from rotator.fields.proxy import ProxySettings
 from rotator.ports import Clock, StoreError, StoreUnavailable
 
@@ -194,16 +195,15 @@ def _content(answer: BaseHTTPResponse) -> bytes:
 
 def _failure(connection: Connection, error: Exception) -> StoreError:
     match error:
-        case exceptions.SSLError():
-            what = "TLS: the certificate is not trusted; set ca_file to its authority"
         case exceptions.ProxyError():
             what = "the proxy cannot be reached, or refuses to connect: check vault.proxy"
         case exceptions.TimeoutError() if not isinstance(error, exceptions.NewConnectionError):  # to urllib3 one, too
             what = f"no answer within {connection.timeout:g} s"
         case _OversizedAnswer():
             what = NOT_VAULT
-        case exceptions.NewConnectionError() | exceptions.ProtocolError():
-            what = "unreachable, or the connection broke"
+        case exceptions.SSLError() | exceptions.NewConnectionError() | exceptions.ProtocolError():
+            vault = Destination(urlsplit(connection.address).netloc, "vault.address", "vault.ca_file")
+            what = vault.why_not(error) or "unreachable, or the connection broke"
         case _:
             what = f"the request cannot be sent ({type(error).__name__}): check address and token"
             return StoreError(f"{connection.address}: {what}")

@@ -20,7 +20,6 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 from wsgiref.types import WSGIApplication
 
-from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
 from rotator_simulator.faults import INJECTED, ON_THE_WIRE, FaultKind, SimulatedFault
@@ -60,21 +59,6 @@ class RecordedExchange:
 
 ExchangeObserver: TypeAlias = Callable[[RecordedExchange], None]
 """Called with every exchange, in the thread that serves it; must not raise."""
-
-
-class MatchedRoute(Rule):
-    """A route that is matched, and of which no URL is built.
-
-    To compile what builds URLs takes most of the time that making an application takes, and tests make thousands. In a
-    version of Werkzeug that has another name for it, this class only saves nothing.
-    """
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:  # noqa: ARG002, FBT001, FBT002
-        return _build_nothing
-
-
-def _build_nothing(*_: object, **__: object) -> tuple[str, str]:
-    raise NotImplementedError("no URL is built of a route")
 
 
 class HttpServer(ThreadingHTTPServer):

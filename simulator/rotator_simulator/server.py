@@ -42,7 +42,7 @@ from rotator.ports import Clock
 from rotator_simulator.account import SimulatedAccount
 from rotator_simulator.control_api import ControlApi
 from rotator_simulator.faults import FaultInjector, install
-from rotator_simulator.http_server import Exchange, ExchangeObserver, HttpServer, MatchedRoute
+from rotator_simulator.http_server import Exchange, ExchangeObserver, HttpServer
 from rotator_simulator.rate_limits import RateLimits
 from rotator_simulator.registrar import RegistrarOptions, SimulatedRegistrar
 from rotator_simulator.simulated_api import SimulatedApi
@@ -141,7 +141,6 @@ class SimulatorServer:
 
     def _application(self) -> Flask:
         application = Flask("rotator_simulator", static_folder=None)
-        application.url_rule_class = MatchedRoute
         for api in self.apis.values():
             routes = api.blueprint()
             install(routes, self.faults, self.limits, api, self._stopping.wait)

@@ -258,13 +258,18 @@ def test_the_command_tries_each_route(run_command, config, monkeypatch):
     assert TOKEN not in both.out + both.err + one.out + wrong.err
 
 
+def refusal(run_command, config) -> str:
+    """What check-config says of a configuration that it refuses."""
+    checked = run_command("check-config", "-c", config)
+    assert checked.code == 2
+    assert TOKEN not in checked.out + checked.err
+    return checked.out
+
+
 def test_the_check_of_the_configuration_knows_what_apprise_does_not_understand(run_command, config, monkeypatch):
     monkeypatch.setenv("PAGER_URL", f"nonsense://{TOKEN}")
     monkeypatch.setenv("CHAT_URL", "jsons://example.com")
-    checked = run_command("check-config", "-c", config)
-    assert checked.code == 2
-    assert "notifications.on-call.url: is no URL that Apprise understands" in checked.out
-    assert TOKEN not in checked.out + checked.err
+    assert "notifications.on-call.url: is no URL that Apprise understands" in refusal(run_command, config)
 
 
 def test_the_check_of_the_configuration_refuses_a_url_without_tls_unless_its_host_is_named(
@@ -272,10 +277,8 @@ def test_the_check_of_the_configuration_refuses_a_url_without_tls_unless_its_hos
 ):
     monkeypatch.setenv("PAGER_URL", f"json://pager.example.com/{TOKEN}")
     monkeypatch.setenv("CHAT_URL", "jsons://example.com")
-    refused = run_command("check-config", "-c", config)
-    assert refused.code == 2
-    assert "notifications.on-call.url: json without TLS lets whoever is on the path read" in refused.out
-    assert TOKEN not in refused.out + refused.err
+    said = refusal(run_command, config)
+    assert "notifications.on-call.url: json without TLS lets whoever is on the path read" in said
     file = Path(config)
     named = "{url: {env: PAGER_URL}, allow_plain_http: [pager.example.com]}"
     file.write_text(file.read_text().replace("{url: {env: PAGER_URL}}", named))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from engine_harness import DAY
 from fleet_events import FleetEvent
-from fleet_years import FleetRun, run_fleet
+from fleet_years import FleetRun, Lives, run_fleet
 
 from rotator.core import (
     abandonment,
@@ -31,7 +31,7 @@ from rotator.core.freezes import Freezes, freezes
 from rotator.core.model import TargetState
 from rotator.core.schedule import Cron, Every
 from rotator.core.verification import refused_hold
-from rotator.engine import FormerNames, attempt_effects, engine, in_place_effects
+from rotator.engine import FormerNames, attempt_effects, engine, gathering, in_place_effects, staging_effects
 from rotator.observe import needs
 from rotator.testing.clock import START
 
@@ -74,7 +74,7 @@ def nothing_is_verified(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_lagging_standby_is_believed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(attempt_effects, "_make_sure_of_document", lambda caller, session, action: None)
+    patch.setattr(staging_effects, "_make_sure_of_document", lambda caller, session, action: None)
 
 
 def a_renamed_target_begins_anew(patch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,8 @@ def a_pause_lets_retirements_go_on(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_pause_never_ends(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(engine, "freezes", lambda target, known, _: freezes(target, known, Clocks(START, START)))
+    for module in (engine, gathering):
+        patch.setattr(module, "freezes", lambda target, known, _: freezes(target, known, Clocks(START, START)))
 
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
@@ -186,7 +187,7 @@ def told(story: Story, seed: int) -> FleetRun:
         for kind, day in story.days
         for number, name in enumerate(names)
     ]
-    return run_fleet(seed, story.years, STORY_TARGETS, sorted(events, key=lambda event: event.after))
+    return run_fleet(seed, Lives(story.years, STORY_TARGETS), sorted(events, key=lambda event: event.after))
 
 
 @pytest.mark.timeout(900)  # more than one seed, on a loaded machine

@@ -8,6 +8,7 @@ that replays it.
 
 import subprocess
 import sys
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +22,7 @@ from fleet_accounts import registrar_in_process
 from fleet_events import EVENTS, FleetEvent, draw_events
 from fleet_judge import SETTLED, PromiseBroken
 from fleet_world import FleetWorld
-from fleet_years import main, run_fleet, shortest
+from fleet_years import Lives, main, run_fleet, shortest
 from simulated_accounts import LAG, STANDING, registrar
 
 from rotator.core import continuation, retirement, staging
@@ -41,7 +42,7 @@ _MODULE = Path(__file__).parents[1] / "support" / "fleet_years.py"
 @pytest.mark.timeout(900)  # most of it for the shortest history of a failure
 def test_a_fleet_keeps_every_promise_for_a_year(count_run):
     """Every effect is judged at once, and every target at the end of each quarter."""
-    run = run_fleet(1, 1.0)
+    run = run_fleet(1, Lives())
     for kind, times in sorted(run.happened.items()):
         count_run("fleet", "years", kind.replace("_", " "), times)
     if run.broken is not None:
@@ -53,7 +54,24 @@ def test_what_somebody_restores_of_a_target_that_has_ended_is_his_own():
     """Seed 17: long after a retirement its document was rolled back. No process looks there; `rotate` begins anew."""
     months = [("target_retired", 1), ("document_rolled_back", 5)]
     events = [FleetEvent(30 * month * DAY, kind, "phone03", kind) for kind, month in months]
-    assert run_fleet(17, 1.0, 4, events).broken is None
+    assert run_fleet(17, Lives(targets=4), events).broken is None
+
+
+def test_what_somebody_restored_is_not_our_doing_when_the_target_begins_anew():
+    """Denser years, seed 12: retired, but still configured, since the command had no answer."""
+    acts = [(29.99999, "vault_loses_an_answer"), (30, "target_retired")]
+    acts += [(60, "document_rolled_back"), (80, "take_over_asked")]
+    events = [FleetEvent(day * DAY, kind, "phone03", kind) for day, kind in acts]
+    assert run_fleet(1, Lives(0.5, 8), events).broken is None
+
+
+def test_the_letters_of_a_username_that_somebody_made_again_are_corrected_as_the_message_says():
+    """Denser years, seed 9: until then no rotation begins, and an emergency waits as well."""
+    lives = Lives(0.75, 40, 4.0)
+    acts = ("credential_created_again", "compromised")
+    events = [one for one in lives.events(9) if one.kind == "operator_attends" or one.kind in acts]
+    events = [one for one in events if one.kind == "operator_attends" or one.target == "phone33"]
+    assert run_fleet(9, lives, events).broken is None
 
 
 _VOBIZ_A_IS_LOST = (30, "account_never_comes_back", "4")  # the seed decides which account it is
@@ -82,14 +100,14 @@ def test_what_somebody_gives_up_or_retires_is_neither_refused_nor_forgotten(hist
     """The world or its judge had it wrong."""
     about = {"operator_attends": "phone01"}  # the other target is judged only by what a process finds
     events = [FleetEvent(day * DAY, kind, about.get(kind, "phone00"), seed) for day, kind, seed in history]
-    assert run_fleet(1, 0.5, 8, events).broken is None
+    assert run_fleet(1, Lives(0.5, 8), events).broken is None
 
 
 def test_what_leaked_is_owed_no_overlap_at_a_path_that_its_target_leaves():
     """The document there follows when the emergency is over, and the judge took that for a rotation."""
     acts = [("path_moved", 20.0), ("configuration_reloaded", 20.1), ("compromised", 20.5)]
     events = [FleetEvent(day * DAY, kind, "phone03", "a") for kind, day in acts]
-    assert run_fleet(1, 0.25, 8, events).broken is None
+    assert run_fleet(1, Lives(0.25, 8), events).broken is None
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -150,6 +168,22 @@ def test_every_kind_of_event_is_drawn():
     assert drawn == EVENTS.keys()
 
 
+def test_people_do_as_much_as_is_asked_and_everything_else_happens_as_often():
+    """The operator comes every other week, however many targets there are."""
+    names = [f"phone{number:02d}" for number in range(40)]
+
+    def times(people: float, targets: list[str]) -> Counter[str]:
+        return Counter(event.kind for seed in range(20) for event in draw_events(seed, 1.0, targets, people))
+
+    usual, dense, few = times(1.0, names), times(4.0, names), times(1.0, names[:4])
+    for kind in ("rotation_asked", "document_respelt", "paused", "path_moved"):
+        assert dense[kind] == pytest.approx(4 * usual[kind], rel=0.35)
+    by_itself = {kind for kind in usual if kind.startswith(("account_fails", "process", "vault", "clock", "standby"))}
+    assert {kind: dense[kind] for kind in by_itself} == {kind: usual[kind] for kind in by_itself}
+    visits = [one["operator_attends"] for one in (usual, dense, few)]
+    assert visits == pytest.approx([20 * 26] * 3, rel=0.1)
+
+
 _SHORT = ("--years", "0.1", "--targets", "24", "--whole")
 
 
@@ -184,6 +218,9 @@ def test_many_seeds_are_simulated_by_many_processes_and_taken_up_again(tmp_path)
     again, summary = _scanned("--seeds", "3-5", *arguments)
     assert again.partition(":")[0] == lines[-1].partition(":")[0]
     assert summary.startswith("0.3 years, ")
+    denser, summary = _scanned("--seeds", "3", "--people", "2", *arguments)
+    assert denser.startswith("seed 3: --years 0.1 --targets 24 --people 2: ")
+    assert summary.startswith("0.1 years, ")
 
 
 def test_a_seed_that_breaks_a_promise_is_told_and_kept(tmp_path, monkeypatch, capsys):
@@ -192,10 +229,15 @@ def test_a_seed_that_breaks_a_promise_is_told_and_kept(tmp_path, monkeypatch, ca
         monkeypatch.setattr(module, "foreign_document_hold", lambda facts: None)
     results = tmp_path / "results"
     arguments = ["--seeds", "1", "--years", "0.25", "--targets", "24", "--whole", "--results", str(results)]
+    arguments += ["--without", "paused,resumed"]
     assert main(arguments) == 1
-    line, report, *_, summary = capsys.readouterr().out.splitlines()
+    line, report, *_, again, summary = capsys.readouterr().out.splitlines()
     assert "; broken: overwritten: phone" in line
     assert report.startswith("seed 1: overwritten: phone")
+    replay = (
+        "python tests/support/fleet_years.py --seeds 1 --years 0.25 --targets 24 --people 1 --without paused,resumed"
+    )
+    assert again == replay
     assert summary.endswith("; 1 of 1 seeds broke a promise")
     assert main(arguments) == 1
     assert len(capsys.readouterr().out.splitlines()) == 1

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
 _RETIREMENT_HELD = _series("rotator_retirement_held_timestamp_seconds", _TARGET)
 _HELD_FOR = (
-    "Its rotation, or the end of what it left if it was removed, has been due for 7d 0h 20m 0s. "
+    "Its rotation, or the end of what was replaced, has been due for 7d 0h 20m 0s. "
     "rotator status says what holds it, and why."
 )
 _STILL = _series("rotator_ended_still_accepted", _TARGET)
@@ -116,6 +116,17 @@ def _fleet_case(
     return Case(alert, series, f"{after + 5}m", f"{after + 2}m", labels, severity, summary, description, quiet)
 
 
+_PAUSED_LONG = Case(
+    "RotatorTargetPausedLong",
+    {_NEXT: "0x11000", _PAUSED: "1x11000"},
+    "10100m",
+    "10080m",
+    _PHONE,
+    "warning",
+    "A pause or a blackout holds what is due at phone",
+    _HELD_FOR,
+    quiet={_NEXT: "0x11000", _PAUSED: "0x11000"},
+)
 CASES = (
     Case(
         "RotatorGone",
@@ -219,27 +230,8 @@ CASES = (
         "Its first rotation has been due for 1d 0h 20m 0s.",
         quiet={_NEXT: "0x1500", _LAST: "0x1500"},
     ),
-    Case(
-        "RotatorTargetPausedLong",
-        {_NEXT: "0x11000", _PAUSED: "1x11000"},
-        "10100m",
-        "10080m",
-        _PHONE,
-        "warning",
-        "A pause or a blackout holds what is due at phone",
-        _HELD_FOR,
-        quiet={_NEXT: "0x11000", _PAUSED: "0x11000"},
-    ),
-    Case(
-        "RotatorTargetPausedLong",
-        {_RETIREMENT_HELD: "0x11000"},
-        "10100m",
-        "10080m",
-        _PHONE,
-        "warning",
-        "A pause or a blackout holds what is due at phone",
-        _HELD_FOR,
-    ),
+    _PAUSED_LONG,
+    replace(_PAUSED_LONG, series={_RETIREMENT_HELD: "0x11000"}, quiet=None),
     Case(
         "RotatorDevicesCutOff",
         {_OUT: "0x3 1x20"},

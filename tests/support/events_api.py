@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import trustme
+from quiet_http import QuietHandler, QuietServer
 
 TOKEN = "the-token-of-the-pod"
 LOST = 0  # in `answers`: it is carried out, and the connection ends without an answer
@@ -94,20 +94,15 @@ class EventsApi:
         assert "series" not in event or event["series"]["count"] >= 2
 
 
-class _EventsServer(ThreadingHTTPServer):
-    daemon_threads = True
+class _EventsServer(QuietServer):
     api: EventsApi
 
-    def handle_error(self, *_: Any) -> None:
-        """Says nothing of a client that hangs up."""
 
-
-class _EventsHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _EventsHandler(QuietHandler):
     server: _EventsServer
 
-    def do_POST(self) -> None:
-        api, data = self.server.api, self.rfile.read(int(self.headers["Content-Length"]))
+    def do_POST(self) -> None:  # noqa: N802 - the name that the server looks for
+        api, data = self.server.api, self.read_body()
         if api.deaf is not None:
             api.waiting += 1
             api.deaf.wait(60)
@@ -118,16 +113,9 @@ class _EventsHandler(BaseHTTPRequestHandler):
         if told == LOST and told is not None:
             self.close_connection = True
             return
-        self.send_response(status)
-        if status == 429:
-            self.send_header("Retry-After", "1")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.answer(status, {"Retry-After": "1"} if status == 429 else {})
 
     do_PATCH = do_POST  # noqa: N815 - the name that the server looks for
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 def mounted(folder: Path, ca: trustme.CA) -> Path:

@@ -114,6 +114,14 @@ def strategy_changed(world: FleetWorld, name: str, rng: Random) -> str | None:
     return f"{name} is {strategy.value} now"
 
 
+def letters_corrected(world: FleetWorld, target: Target) -> str:
+    """The second username as the account has it: the message says so where somebody has made it again."""
+    first, second = target.usernames
+    world.change_target(target.name, usernames=(first, second.lower()))
+    configuration_reloaded(world, target.name, Random(0))
+    return f"{target.name} has {second.lower()}"
+
+
 def target_retired(world: FleetWorld, name: str, rng: Random) -> str | None:
     """`rotator retire --published`, and then it is taken out of the configuration."""
     target = world.targets.get(name)

@@ -36,12 +36,12 @@ class Weight:
 
     happening: Happening
     times: float
-    regular: bool = False  # it comes at about the same intervals
+    regular: bool = False  # it comes at about the same intervals, however many targets there are
 
-    def pause(self, rng: Random, targets: int) -> timedelta:
+    def pause(self, rng: Random, targets: float) -> timedelta:
         """Returns how long it takes until it happens again in a fleet of so many."""
-        mean = YEAR / self.times * (100 / targets)
-        return mean * (rng.uniform(0.5, 1.5) if self.regular else rng.expovariate(1.0))
+        mean = YEAR / self.times
+        return mean * rng.uniform(0.5, 1.5) if self.regular else mean * (100 / targets) * rng.expovariate(1.0)
 
 
 _BY_PEOPLE = (
@@ -96,17 +96,23 @@ _BY_ITSELF = (
 _FREEZES = (Weight(freezes.paused, 8), Weight(freezes.resumed, 5))
 _LETTERS = (Weight(people.document_respelt, 3),)
 EVENTS: Mapping[str, Weight] = {one.happening.__name__: one for one in _BY_PEOPLE + _BY_ITSELF + _FREEZES + _LETTERS}
+_PEOPLE = {*_BY_PEOPLE, *_FREEZES, *_LETTERS}
 
 
-def draw_events(seed: int, years: float, targets: list[str]) -> list[FleetEvent]:
-    """Every event of a run, in order."""
+def draw_events(seed: int, years: float, targets: list[str], people: float = 1.0) -> list[FleetEvent]:
+    """Every event of a run, in order.
+
+    Args:
+        people: how many times as often as usual people do something to a target; the operator comes as usual.
+    """
     drawn: list[FleetEvent] = []
     for kind, weight in EVENTS.items():
         rng = Random(f"{seed} {kind}")
-        after = weight.pause(rng, len(targets))
+        often = len(targets) * (people if weight in _PEOPLE else 1.0)
+        after = weight.pause(rng, often)
         while after < years * YEAR:
             drawn.append(FleetEvent(after, kind, rng.choice(targets), f"{seed} {kind} {len(drawn)}"))
-            after += weight.pause(rng, len(targets))
+            after += weight.pause(rng, often)
     return sorted(drawn, key=lambda event: (event.after, event.kind))
 
 

@@ -293,12 +293,13 @@ class FleetJudge:
             watched.open_attempt = (attempt.id, now) if attempt is not None else None
         refused = [one for one in watched.in_use if not self.accepts(watched, one.username, one.password)]
         ended = (watched.retired or watched.given_up) and is_empty(state)
+        restored, watched.restored = watched.restored, bool(refused) and ended
         if not refused or ended:  # what somebody restores then is his own
             watched.refused_since = None
             return
         self._break_all(watched, neglected_while_refused(self.world, watched, refused, state))
         if watched.refused_since is None:
-            by_us = by_us and not self._could_not_be_known(watched, refused[0])
+            by_us = by_us and not restored and not self._could_not_be_known(watched, refused[0])
             watched.refused_since, watched.refused_by_us = now, by_us
             in_place = attempt is not None and attempt.strategy is Strategy.IN_PLACE
             # In place, the document at a path that the target leaves follows the other one.

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from fleet_configuration import account_moved, finish_rename, retire, twin
+from fleet_configuration import account_moved, finish_rename, letters_corrected, retire, twin
 from fleet_judge import PromiseBroken
 from fleet_people import adopt, asked, give_up
 from fleet_rest import CLOCKS, ORPHAN, alarms, wrongs
@@ -22,6 +22,7 @@ from rotator.observe.target_words import BLOCKED
 
 _VISITS = 6  # after which a command that the alerts name must have ended what was wrong
 _PATIENCE = 2  # visits, until an attempt is given up
+_OTHER_LETTERS = "configure it in the letters used there"
 
 
 def operator_attends(world: FleetWorld, name: str, rng: Random) -> str | None:
@@ -64,6 +65,8 @@ def _attend(world: FleetWorld, watched: JudgedTarget, shown: set[str], rng: Rand
         world.judge.see_documents(watched)
         world.wake(target.name)
         return restored or adopt(world, target)
+    if Need.KEEPS_FAILING in shown and _OTHER_LETTERS in world.judge.state(watched).last_error:
+        return letters_corrected(world, target)
     if Need.STAYS_OPEN in shown and watched.visits > _PATIENCE:
         return give_up(world, watched)
     blocked = hold is not None and hold.reason in BLOCKED

@@ -79,6 +79,7 @@ class JudgedTarget:
     last_rotation: datetime | None = None
     refused_since: datetime | None = None
     refused_by_us: bool = False
+    restored: bool = False  # after its end, by somebody, and refused: it may begin anew like that
     changed_by_people: dict[str, datetime] = field(default_factory=dict)  # at the provider, by username: the last time
     told_of: datetime | None = None  # when people last did something that rotator has to find out
     compromised: list[tuple[str, Secret, datetime]] = field(default_factory=list)

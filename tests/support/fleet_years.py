@@ -1,9 +1,11 @@
 """Years of a fleet in minutes: one seed makes accounts, people, clocks, faults and processes; a failure replays.
 
     python tests/support/fleet_years.py --seeds 1000-1999 --processes 2 --results years.txt
+    python tests/support/fleet_years.py --seeds 1-30 --targets 40 --people 4
 
 simulates a year from each seed, prints a line for each, and the shortest history found of a broken promise. The same
-command again goes on after the seeds that have a line in the file of results.
+command again goes on after the seeds that have a line in the file of results. The second one makes denser years: four
+times as much is done to each target by hand, so that more of it comes together, among as many faults for each.
 """
 
 import argparse
@@ -33,11 +35,33 @@ _SHRINKING = 60.0  # seconds
 
 
 @dataclass(frozen=True)
+class Lives:
+    """What is simulated of a seed."""
+
+    years: float = 1.0
+    targets: int = 100
+    people: float = 1.0  # how many times as often as usual they do something to a target
+    without: tuple[str, ...] = ()  # kinds of events that are left out
+
+    @property
+    def options(self) -> str:
+        """The options of the command that simulates the same."""
+        without = f" --without {','.join(self.without)}" if self.without else ""
+        return f"--years {self.years:g} --targets {self.targets} --people {self.people:g}{without}"
+
+    def events(self, seed: int) -> list[FleetEvent]:
+        """Draws what happens."""
+        names = [f"phone{number:02d}" for number in range(self.targets)]
+        drawn = draw_events(seed, self.years, names, self.people)
+        return [event for event in drawn if event.kind not in self.without]
+
+
+@dataclass(frozen=True)
 class FleetRun:
     """What came of a run."""
 
     seed: int
-    years: float
+    lives: Lives
     happened: Counter[str]  # events by kind
     rotations: int
     effects: int
@@ -50,20 +74,20 @@ class FleetRun:
     def report(self) -> str:
         """The seed, the broken promise, the shortest history found, and the command that replays it."""
         lines = [f"seed {self.seed}: {self.broken}", *map(str, self.history[-_LINES:])]
-        return "\n".join([*lines, f"python tests/support/fleet_years.py --seeds {self.seed} --years {self.years:g}"])
+        return "\n".join([*lines, f"python tests/support/fleet_years.py --seeds {self.seed} {self.lives.options}"])
 
 
-def run_fleet(seed: int, years: float, targets: int = 100, events: Sequence[FleetEvent] | None = None) -> FleetRun:
-    """Simulates a fleet for so many years, or until a promise is broken."""
-    world = FleetWorld(seed, targets)
-    drawn = list(events) if events is not None else draw_events(seed, years, list(world.targets))
+def run_fleet(seed: int, lives: Lives, events: Sequence[FleetEvent] | None = None) -> FleetRun:
+    """Simulates a fleet for so many years, or until a promise is broken; `events` in place of those of the seed."""
+    world = FleetWorld(seed, lives.targets)
+    drawn = lives.events(seed) if events is None else events
     happened: Counter[str] = Counter()
     broken: PromiseBroken | None = None
     done: list[FleetEvent] = []
     with registrar_in_process(world.lag), _without_collector():
         try:
             rest = YEAR / 4
-            checks = [rest * (number + 1) for number in range(int(years * 4))]
+            checks = [rest * (number + 1) for number in range(int(lives.years * 4))]
             for event in drawn:
                 while checks and checks[0] <= event.after:
                     world.run_until(START + checks.pop(0))
@@ -77,17 +101,17 @@ def run_fleet(seed: int, years: float, targets: int = 100, events: Sequence[Flee
                 judge_at_rest(world)
         except PromiseBroken as error:
             broken = error
-    concerned = "" if broken is None else broken.target
+    concerned = [] if broken is None else [*world.judge.targets[broken.target].names, ""]
     return FleetRun(
         seed,
-        years,
+        lives,
         happened,
         sum(one.rotations for one in world.judge.fleet),
         world.judge.effects,
         world.looks,
         world.trace,
         broken,
-        tuple(line for line in world.history if line.target in (concerned, "")) if broken else (),
+        tuple(line for line in world.history if line.target in concerned),
         tuple(done),
     )
 
@@ -104,7 +128,7 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def shortest(run: FleetRun, targets: int = 100, seconds: float = _SHRINKING) -> FleetRun:
+def shortest(run: FleetRun, seconds: float = _SHRINKING) -> FleetRun:
     """Leaves out events for as long as the same promise stays broken: by kind, then by halves."""
     best, deadline = run, time.monotonic() + seconds
 
@@ -113,7 +137,7 @@ def shortest(run: FleetRun, targets: int = 100, seconds: float = _SHRINKING) -> 
         if time.monotonic() > deadline or run.broken is None:
             return False
         kept = [event for event in best.events if event not in dropped]
-        tried = run_fleet(run.seed, run.years, targets, kept)
+        tried = run_fleet(run.seed, run.lives, kept)
         if tried.broken is None or tried.broken.rule != run.broken.rule:
             return False
         best = tried
@@ -153,44 +177,41 @@ class SeedResult:
         return _BROKEN in self.line
 
     @staticmethod
-    def kept_in(results: Path | None, years: float) -> "list[SeedResult]":
-        """Reads the results of earlier runs of as many years; a line that was cut off counts for nothing."""
+    def kept_in(results: Path | None, lives: Lives) -> "list[SeedResult]":
+        """Reads the results of earlier runs of the same; a line that was cut off counts for nothing."""
         lines = results.read_text(encoding="utf-8").splitlines() if results is not None and results.exists() else []
-        found = [match for match in map(_LINE.fullmatch, lines) if match and match["years"] == f"{years:g}"]
+        found = [match for match in map(_LINE.fullmatch, lines) if match and match["options"] == lives.options]
         return [SeedResult(int(match["seed"]), match[0]) for match in found]
 
 
 _BROKEN = "; broken: "
 _LINE = re.compile(
-    r"seed (?P<seed>\d+): (?P<years>\S+) years in (?P<cpu>\d+\.\d\d) s of CPU; .*; [0-9a-f]{12}(?:; broken: .*)?"
+    r"seed (?P<seed>\d+): (?P<options>.*): (?P<cpu>\d+\.\d\d) s of CPU; .*; [0-9a-f]{12}(?:; broken: .*)?"
 )
 
 
-def result_of(seed: int, asked: argparse.Namespace) -> SeedResult:
-    """Simulates one seed, and looks for a shorter history if it breaks a promise."""
+def result_of(seed: int, lives: Lives, *, whole: bool) -> SeedResult:
+    """Simulates one seed, and looks for a shorter history if it breaks a promise, unless the `whole` is wanted."""
     started = time.process_time()
-    left_out = set(asked.without.split(","))
-    names = [f"phone{number:02d}" for number in range(asked.targets)]
-    events = [event for event in draw_events(seed, asked.years, names) if event.kind not in left_out]
-    run = run_fleet(seed, asked.years, asked.targets, events)
+    run = run_fleet(seed, lives)
     took = time.process_time() - started
     what = f"{run.rotations} rotations, {run.effects} effects, {run.looks} looks, {run.happened.total()} events"
-    line = f"seed {seed}: {asked.years:g} years in {took:.2f} s of CPU; {what}; {run.trace[:12]}"
+    line = f"seed {seed}: {lives.options}: {took:.2f} s of CPU; {what}; {run.trace[:12]}"
     if run.broken is None:
         return SeedResult(seed, line)
-    report = (run if asked.whole else shortest(run, asked.targets)).report()
+    report = (run if whole else shortest(run)).report()
     return SeedResult(seed, f"{line}{_BROKEN}{run.broken}", report)
 
 
-def results_of(seeds: Sequence[int], asked: argparse.Namespace) -> Iterator[SeedResult]:
+def results_of(seeds: Sequence[int], lives: Lives, processes: int, *, whole: bool) -> Iterator[SeedResult]:
     """Simulates seeds, in as many processes as are asked for; each result as soon as there is one."""
-    simulate = partial(result_of, asked=asked)
+    simulate = partial(result_of, lives=lives, whole=whole)
     quiet = partial(logging.basicConfig, level=logging.CRITICAL)  # nobody reads what the adapters warn of
     quiet()
-    if asked.processes == 1:
+    if processes == 1:
         yield from map(simulate, seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(asked.processes, quiet) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes, quiet) as pool:
         yield from pool.imap_unordered(simulate, seeds)
 
 
@@ -214,6 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=seed_range, default=range(1, 2), help="one, or the first and the last: 1-100")
     parser.add_argument("--years", type=float, default=1.0, help="simulated years of each seed")
     parser.add_argument("--targets", type=int, default=100)
+    parser.add_argument("--people", type=float, default=1.0, help="how many times as often as usual people do things")
     parser.add_argument("--without", default="", help="kinds of events to leave out, separated by commas")
     parser.add_argument("--whole", action="store_true", help="do not look for a shorter history")
     parser.add_argument("--processes", type=int, default=1)
@@ -221,10 +243,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--results", type=Path, help="append each line to this file; seeds in it are not simulated again"
     )
     asked = parser.parse_args(arguments)
+    lives = Lives(asked.years, asked.targets, asked.people, tuple(filter(None, asked.without.split(","))))
     started = time.monotonic()
-    results = {one.seed: one for one in SeedResult.kept_in(asked.results, asked.years) if one.seed in asked.seeds}
+    results = {one.seed: one for one in SeedResult.kept_in(asked.results, lives) if one.seed in asked.seeds}
     left = [seed for seed in asked.seeds if seed not in results]
-    for one in results_of(left, asked):
+    for one in results_of(left, lives, asked.processes, whole=asked.whole):
         results[one.seed] = one
         print(one.line, *([one.report] if one.report else []), sep="\n", flush=True)
         if asked.results is not None:

@@ -265,11 +265,6 @@ class DaemonRun:
         }
         return ", ".join(f"{name}: {value}" for name, value in figures.items())
 
-    def audit_lines(self) -> list[dict[str, Any]]:
-        """The audit's records without the lines that were torn."""
-        lines = self.environment.audit_file.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith('{"chain"') and line.endswith("}")]
-
     def scrape(self, daemon: Daemon) -> None:
         """Keeps what the endpoint shows and what the process list shows, for the search for secrets."""
         self.scraped += [daemon.get(page) for page in ("/metrics", "/status")]

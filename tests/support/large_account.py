@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import httpx
 from flask import Flask
+from matched_route import MatchedRoute
 from provider_fixtures import account_options
 
 from rotator.core.answers import Done
@@ -19,7 +20,6 @@ from rotator.providers.http.client import Http
 from rotator.providers.registry import KINDS
 from rotator.testing import FakeRandomness, NullMeter
 from rotator_simulator.account import ListingOrder, SimulatedAccount
-from rotator_simulator.http_server import MatchedRoute
 from rotator_simulator.providers.vobiz.api import KIND, VobizApi
 
 TOKEN = Secret("fleet-token-Kx93mm")

@@ -2,14 +2,14 @@
 
 import re
 import socket
-import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from quiet_http import QuietHandler, QuietServer
 
 _MESSAGE = re.compile(
     rb"<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)) (\S{1,255}) (\S{1,48}) (\S{1,128}) "
@@ -118,45 +118,32 @@ class HttpReceiver:
         return f"http://127.0.0.1:{self.port}/ingest"
 
 
-class _ReceiverServer(ThreadingHTTPServer):
-    daemon_threads = True
+class _ReceiverServer(QuietServer):
     receiver: HttpReceiver
 
-    def handle_error(self, *_: Any) -> None:
-        """Says nothing of a client that hangs up, as one does that does not trust the certificate."""
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
     server: _ReceiverServer
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name that the server looks for
         receiver = self.server.receiver
         if receiver.deaf is not None:
             receiver.deaf.wait(60)
-        data = self.rfile.read(int(self.headers["Content-Length"]))
+        data = self.read_body()
         body = data.decode()
         receiver.requests.append((f"{self.command} {self.path}", dict(self.headers)))
         receiver.bodies.append(data)
         status = receiver.answers.pop(0) if receiver.answers else 204
         if 200 <= status < 300:
             receiver.lines += body.splitlines()
-        self.send_response(status)
-        self.send_header("Location", receiver.url)
-        self.send_header("Content-Length", str(len(receiver.says)))
-        self.end_headers()
-        self.wfile.write(receiver.says)
+        self.answer(status, {"Location": receiver.url}, receiver.says)
 
     do_PATCH = do_POST  # noqa: N815 - the name that the server looks for
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @contextmanager
 def http_receiver(port: int = 0, tls: ssl.SSLContext | None = None, **how: Any) -> Iterator[HttpReceiver]:
     """A receiver that listens."""
-    socketserver.TCPServer.allow_reuse_address = True
     with _ReceiverServer(("127.0.0.1", port), _Handler) as server:
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)

@@ -21,6 +21,7 @@ from engine_harness import POLICY, EngineHarness
 from few_targets import fleet_documents
 from flask import Flask, Response
 from flask.globals import _cv_app, _cv_request
+from matched_route import MatchedRoute
 from provider_fixtures import account_options
 from werkzeug.exceptions import HTTPException
 
@@ -34,7 +35,6 @@ from rotator.providers.registry import KINDS
 from rotator.testing import CrashPoints, NullMeter
 from rotator_simulator.account import NotFound, Propagation, SimulatedAccount, SimulatedCredential
 from rotator_simulator.faults import FaultInjector
-from rotator_simulator.http_server import MatchedRoute
 from rotator_simulator.providers.apinizer.api import ApinizerApi
 from rotator_simulator.providers.telnyx import api as telnyx_api
 from rotator_simulator.providers.telnyx import connections as telnyx_connections

@@ -46,6 +46,17 @@ class TerminalTalk:
                 switches, since = now, time.monotonic()
             time.sleep(0.01)
 
+    def wait_for(self, text: str) -> None:
+        """Waits until it has written `text`."""
+        end = time.monotonic() + LIMIT
+        while text not in self.said:
+            assert time.monotonic() < end, self.said
+            assert self._listen(), self.said
+
+    def press_ctrl_c(self) -> None:
+        """Types Ctrl-C, at whatever it is doing."""
+        os.write(self._master, b"\x03")
+
     def end(self) -> int:
         """Waits for the command's end, and returns its exit code."""
         end = time.monotonic() + LIMIT

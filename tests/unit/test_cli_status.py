@@ -39,6 +39,25 @@ def test_what_is_due_and_not_done_is_never_called_done():
 
 
 @pytest.mark.parametrize(
+    ("ending", "disabled", "before", "after"),
+    [
+        ("forget", None, "old password forgotten in 1 d", "old password to be forgotten, due since "),
+        (
+            "stand-by",
+            NOW,
+            "pair: disabled, password forgotten in 1 d",
+            "pair: disabled, password to be forgotten, due ",
+        ),
+        ("delete", NOW, "pair: disabled, deleted in 1 d", "pair: disabled, to be deleted, due since "),
+    ],
+)
+def test_what_is_about_to_end_reads_as_a_sentence(ending, disabled, before, after):
+    entry = {"username": "pair", "ending": ending, "disabled_at": disabled, "overwritten_at": None}
+    assert StatusWords(NOW).entry(entry | {"ends_at": (NOW + DAY).isoformat()}) == before
+    assert StatusWords(NOW).entry(entry | {"ends_at": NOW.isoformat()}).startswith(after)
+
+
+@pytest.mark.parametrize(
     ("seconds", "rotated", "told"),
     [(60.0, NOW - DAY, "1 min old"), (None, NOW - DAY, "1 d old or more"), (None, None, "age unknown")],
 )

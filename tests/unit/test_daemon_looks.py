@@ -237,3 +237,33 @@ def test_what_a_removed_target_left_behind_is_carried_out(
     store.failing = [StoreUnavailable("sealed")]
     assert looks.look(gone) is None
     assert forgotten == ["gone"]
+
+
+def test_what_reloads_have_replaced_is_closed_with_the_last_that_uses_it(looks: Looks) -> None:
+    """Two watches list accounts, and the configuration is read again twice meanwhile."""
+    closed: list[str] = []
+
+    def put_into_force(name: str) -> Any:
+        made = SimpleNamespace(connections=object(), close=lambda: closed.append(name))
+        before, looks.components = looks.components, made  # type: ignore[assignment]
+        return before
+
+    put_into_force("first")
+    with looks.using() as one:
+        with looks.using() as other:
+            assert one is other is looks.components
+            looks.close(put_into_force("second"))
+            with looks.using():
+                looks.close(put_into_force("third"))
+                assert closed == []
+            assert closed == ["second"]
+        assert closed == ["second"]
+    assert closed == ["second", "first"]
+    looks.close(put_into_force("fourth"))
+    assert closed == ["second", "first", "third"]
+
+
+def test_nothing_is_kept_open_before_vault_was_reached(looks: Looks) -> None:
+    looks.components = None
+    with looks.using() as components:
+        assert components is None

@@ -1,10 +1,14 @@
 """The listing for selections: one that takes many calls, one that fails, and one while the process stops."""
 
+from threading import Event
 from types import SimpleNamespace
+from typing import Any
 
 from rotator.core.answers import Done, Retry, Wait
 from rotator.core.selection import ListedCredential
+from rotator.daemon.looks import Looks
 from rotator.daemon.selection_watch import SelectionWatch
+from rotator.testing import FakeClock
 
 READING = Retry(Wait.READING, "the listing is being read")
 
@@ -44,3 +48,26 @@ def test_a_listing_that_fails_is_not_read_again_at_once():
 
 def test_a_stop_does_not_wait_for_a_listing():
     assert read(SlowProvider(READING, Done(None)), stopping=True)[0] == READING
+
+
+def test_a_reload_leaves_the_connections_of_a_listing_open():
+    """It closed them, and the listing failed: the account was not looked at until the next one."""
+    clock, nothing, closed = FakeClock(), None, list[str]()
+    looks: Any = Looks(nothing, nothing, clock, Event())
+
+    def each(take: Any) -> Any:
+        looks.components = None
+        looks.close(components)
+        assert closed == []
+        return Retry(Wait.UNREACHABLE, "no connection")
+
+    components: Any = SimpleNamespace(
+        settings=SimpleNamespace(core_selections=[SimpleNamespace(account="fake")]),
+        providers={"fake": SimpleNamespace(each=each)},
+        connections=object(),
+        close=lambda: closed.append("closed"),
+    )
+    looks.components = components
+    composition: Any = SimpleNamespace(clock=clock, selections=SimpleNamespace(keep=lambda accounts: None))
+    SelectionWatch(composition, looks, SimpleNamespace()).update()  # type: ignore[arg-type]
+    assert closed == ["closed"]

@@ -17,18 +17,24 @@ from shown_fleet import DAY, HOSTILE, HOUR, PASSWORD, TOKEN, ShownFleet, shown_f
 from rotator.cli.app import build
 from rotator.core.account_key import AccountKey
 from rotator.core.circuit import ProviderVerb
+from rotator.core.discrepancies import DiscrepancyKind
+from rotator.core.evidence import AccountEvidence, FoundCredentials, Scratch
 from rotator.core.holding import Hold, HoldEnd, HoldReason
-from rotator.core.model import Purpose, Request, Target, TargetState
+from rotator.core.model import Credential, Purpose, Request, Target, TargetState
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Pauses, Scope
 from rotator.daemon.snapshot import Snapshot
 from rotator.daemon.web import Web
+from rotator.observe.ledger_status import iso
 from rotator.observe.needs import Need
 from rotator.observe.remedies import BY_URGENCY, commands_of_hold, end_of, remedies
 from rotator.observe.selections import SelectionFigures
+from rotator.observe.status_query import StatusQuery
 from rotator.observe.style import STYLE, STYLE_SOURCE
+from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import FILTERS, STATES
 from rotator.observe.web.target_list import PAGE
+from rotator.testing.clock import START
 
 PATHS = ("/", "/targets", "/accounts", "/targets/phone-0000")
 
@@ -253,6 +259,43 @@ def test_accounts_show_circuit_rights_pace_key_and_listing(fleet, monkeypatch):
         assert said in page.text
 
 
+def test_accounts_show_when_they_were_compared_and_checked_and_what_came_of_it(fleet, monkeypatch):
+    page = read(fleet, "/accounts")
+    assert page.text.count("not yet") == 2 * len(fleet.components.kinds)
+    assert "rotator reconcile vobiz-lab" not in page.texts("code")
+    found = [FoundCredentials(DiscrepancyKind.ORPHANED, 2), FoundCredentials(DiscrepancyKind.NEVER_ROTATED, 1)]
+    scratch = Scratch(Credential("vobiz-lab", "rotatorcheck1", attempt="a1"), fleet.now)
+    known = AccountEvidence(
+        scratch=(scratch,),
+        checked_at=fleet.now - HOUR,
+        written_at=fleet.now - 3 * DAY,
+        reconciled_at=fleet.now - 5 * HOUR,
+        reconciled=(*found, FoundCredentials(DiscrepancyKind.CHANGED, 0)),
+    )
+    key = fleet.components.evidence_keys["vobiz-lab"]
+    monkeypatch.setitem(fleet.components.engine._documents.evidence._known, key, (0.0, known, ""))
+    page = read(fleet, "/accounts")
+    assert "2 orphaned" in [tag.text for tag in page.all("span") if tag.attributes.get("class") == "bad"]
+    for said in ("5 h ago", "1 never rotated", "read 1 h ago", "written 3 d ago", "1 credential of a check"):
+        assert said in page.text
+    assert "changed" not in page.text
+    assert "rotator reconcile vobiz-lab" in page.texts("code")
+    row = fleet.snapshot.document(fleet.components, StatusQuery())["accounts"]["vobiz-lab"]
+    assert row == {
+        "checked_at": iso(fleet.now - HOUR),
+        "written_at": iso(fleet.now - 3 * DAY),
+        "scratch": 1,
+        "compared_at": iso(fleet.now - 5 * HOUR),
+        "found": {"orphaned": 2, "never_rotated": 1, "changed": 0},
+    }
+
+
+def test_what_a_check_left_at_an_account_that_was_removed_is_on_the_first_page(fleet, monkeypatch):
+    left = {"vobiz-gone": (Credential("vobiz-old", "rotatorcheck<1>", attempt="a1"),)}
+    monkeypatch.setattr(fleet.components.engine._documents.evidence, "elsewhere", left)
+    assert "vobiz-old: a check has left rotatorcheck<1>, and the account is not configured" in read(fleet, "/").text
+
+
 def test_every_need_has_a_remedy_and_every_hold_an_end():
     assert set(BY_URGENCY) == set(Need)
     assert {end_of(reason) for reason in HoldReason if reason.end is HoldEnd.BY_SOMEBODY} == {
@@ -266,9 +309,24 @@ def test_no_command_that_is_shown_cuts_devices_off():
 
 def commands() -> set[str]:
     target = Target("it's $(a) name", "an account", *([None] * 4))
-    given = {command for remedy in remedies(set(Need), target) for command in remedy.commands}
-    given |= {command for remedy in remedies(set(Need), replace(target, removed=True)) for command in remedy.commands}
-    return given | {command for reason in HoldReason for command in commands_of_hold(reason, target)}
+    seen = TargetSnapshot(target, TargetState(target.name), START)
+    return commands_about(seen) | commands_about(replace(seen, target=replace(target, removed=True)))
+
+
+def commands_about(seen: TargetSnapshot) -> set[str]:
+    given = {command for remedy in remedies(set(Need), seen) for command in remedy.commands}
+    return given | {command for reason in HoldReason for command in commands_of_hold(reason, seen)}
+
+
+@pytest.mark.parametrize("how", ["removed", "retired"])
+def test_no_command_that_is_shown_begins_a_target_anew_that_nobody_wants_any_more(how):
+    target = Target("phone", "vobiz", *([None] * 4), removed=how == "removed")
+    state = TargetState("phone", retired_at=START if how == "retired" else None)
+    seen = TargetSnapshot(target, state, START)
+    assert commands_about(seen) == {"rotator retire phone"}
+    assert {each.advice for each in remedies(set(Need), seen)} == {f"Its target was {how}."}
+    assert all(commands_of_hold(reason, seen) for reason in (HoldReason.PAUSED, HoldReason.BLACKOUT))
+    assert not commands_of_hold(HoldReason.RETIREMENTS_CAPPED, seen)
 
 
 @pytest.mark.parametrize("command", sorted(commands()))

@@ -246,17 +246,18 @@ def test_what_a_pause_holds_is_told_of_after_a_week_and_no_retirement_is_late_me
         assert (Need.RETIREMENT_OVERDUE in after) is ("overdue" in late)
 
 
-@pytest.mark.parametrize("left", [replace(TARGET, removed=True), TARGET])
-def test_what_a_removed_target_left_and_a_freeze_holds_is_told_of_after_a_week(left):
-    """Nobody would look at it otherwise: no rotation of it is due, and its retirement is not overdue meanwhile."""
+@pytest.mark.parametrize("how", ["removed", "retired", "configured"])
+def test_a_retirement_that_a_freeze_holds_is_told_of_after_a_week(how):
+    """Nobody would look at it otherwise: no rotation is due, and the retirement is not overdue meanwhile."""
     clock = FakeClock()
     now = clock.now()
     later = replace(ENTRY, disable_at=now + DAY)
-    retired = None if left.removed else now
-    state = replace(PUBLISHED, next_rotation=now, ledger=(later, replace(ENTRY, disable_at=now)), retired_at=retired)
+    target, due = replace(TARGET, removed=how == "removed"), now + 180 * DAY if how == "configured" else now
+    retired = now if how == "retired" else None
+    state = replace(PUBLISHED, next_rotation=due, ledger=(later, replace(ENTRY, disable_at=now)), retired_at=retired)
     for freezes, told in zip(FREEZES, (False, True, False), strict=True):
         fleet = KnownFleet(clock)
-        fleet.update(left, state)
+        fleet.update(target, state)
         fleet.held("office", None, freezes)
         with fleet.groups() as groups:
             (group,) = groups.values()
@@ -264,6 +265,20 @@ def test_what_a_removed_target_left_and_a_freeze_holds_is_told_of_after_a_week(l
             after = {need for need, _ in group.in_need(now + 7 * DAY + MOMENT, LOOKED_AT_WITHIN)}
         assert Need.PAUSED_LONG not in before
         assert (Need.PAUSED_LONG in after) is told
+
+
+@pytest.mark.parametrize("first", ["rotation", "retirement"])
+def test_what_a_freeze_holds_for_longest_is_told_of_once(first):
+    clock, (_, paused, _) = FakeClock(), FREEZES
+    now = clock.now()
+    rotates, retires = (now, now + DAY) if first == "rotation" else (now + DAY, now)
+    fleet = KnownFleet(clock)
+    fleet.update(TARGET, replace(PUBLISHED, next_rotation=rotates, ledger=(replace(ENTRY, disable_at=retires),)))
+    fleet.held("office", None, paused)
+    with fleet.groups() as groups:
+        (group,) = groups.values()
+        told = [list(group.in_need(now + late, LOOKED_AT_WITHIN)) for late in (7 * DAY + MOMENT, 8 * DAY + MOMENT)]
+    assert [[name for need, name in each if need is Need.PAUSED_LONG] for each in told] == [["office"], ["office"]]
 
 
 def test_what_stays_enabled_and_what_is_not_due_is_not_held_for_long():

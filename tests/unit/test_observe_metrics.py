@@ -48,7 +48,7 @@ OUTLETS = (OutletStatus("vault", "vault", 0, 0, ""), OutletStatus("file", "/log"
 
 # What is there from the first scrape on.
 ZEROS = {
-    **{("rotator_orphans", (kind,)): 0 for kind in ("published", "ledger", "attempt")},
+    **{("rotator_orphans", (kind,)): 0 for kind in ("published", "ledger", "attempt", "check")},
     **{("rotator_clock_jumps_total", (direction,)): 0 for direction in ("backward", "forward")},
     **{("rotator_scheduler_missed_runs_total", (why,)): 0 for why in ("error", "missed", "still_running")},
     ("rotator_series_for_each_target", ()): 1,
@@ -96,11 +96,10 @@ def scrape(source: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
     return found
 
 
-def test_what_is_said_of_a_target_comes_from_its_state() -> None:
-    clock = FakeClock()
-    now, source = clock.now(), metrics(clock)
+def busy_state(now: datetime) -> TargetState:
+    """In an attempt, with four replaced credentials."""
     attempt = Attempt("a1", Purpose.ROTATE, Strategy.REPLACE, Phase.STAGED, credential("new"), None, now, "me", "why")
-    state = TargetState(
+    return TargetState(
         "phone",
         attempt=attempt,
         ledger=(
@@ -125,40 +124,49 @@ def test_what_is_said_of_a_target_comes_from_its_state() -> None:
             seconds=12.5,
         ),
     )
-    source.fleet.update(target(), state)
+
+
+STAMP = FakeClock().now().timestamp()
+SAID_OF_BUSY = {
+    ("rotator_build_info", ("1.2.3",)): 1,
+    ("rotator_rotations_total", ("phone", "succeeded")): 7,
+    ("rotator_rotations_total", ("phone", "failed")): 3,
+    ("rotator_rotations_total", ("phone", "undone")): 1,
+    ("rotator_retirements_total", ("phone", "disabled")): 5,
+    ("rotator_retirements_total", ("phone", "overwritten")): 6,
+    ("rotator_retirements_total", ("phone", "deleted")): 4,
+    ("rotator_rotation_duration_seconds_count", ("phone",)): 7,
+    ("rotator_rotation_duration_seconds_sum", ("phone",)): 12.5,
+    ("rotator_target_last_rotation_timestamp_seconds", ("phone",)): STAMP - 3 * 86_400,
+    ("rotator_target_password_made_timestamp_seconds", ("phone",)): STAMP - 5 * 86_400,
+    ("rotator_target_next_rotation_timestamp_seconds", ("phone",)): STAMP + 80 * 86_400,
+    ("rotator_target_max_age_seconds", ("phone",)): 90 * 86_400,
+    ("rotator_target_paused", ("phone",)): 0,
+    ("rotator_target_consecutive_failures", ("phone",)): 2,
+    ("rotator_attempt_open_timestamp_seconds", ("phone",)): STAMP,
+    ("rotator_last_look_timestamp_seconds", ("phone",)): STAMP,
+    ("rotator_ledger_credentials", ("phone", "waiting")): 2,
+    ("rotator_ledger_credentials", ("phone", "in_use")): 0,
+    ("rotator_ledger_credentials", ("phone", "disabled")): 1,
+    ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
+    ("rotator_retirement_overdue", ("phone",)): 0,
+    ("rotator_ended_still_accepted", ("phone",)): 0,
+    ("rotator_hooks_failing", ("phone",)): 0,
+    ("rotator_ends_total", ("phone", "shown")): 8,
+    ("rotator_ends_total", ("phone", "not_shown")): 9,
+    ("rotator_target_devices_out", ("phone",)): 0,
+    ("rotator_target_verification_overdue", ("phone",)): 0,
+}
+
+
+def test_what_is_said_of_a_target_comes_from_its_state() -> None:
+    clock = FakeClock()
+    source = metrics(clock)
+    source.fleet.update(target(), busy_state(clock.now()))
     seen = scrape(source)
-    stamp = now.timestamp()
-    expected = {
-        ("rotator_build_info", ("1.2.3",)): 1,
-        ("rotator_rotations_total", ("phone", "succeeded")): 7,
-        ("rotator_rotations_total", ("phone", "failed")): 3,
-        ("rotator_rotations_total", ("phone", "undone")): 1,
-        ("rotator_retirements_total", ("phone", "disabled")): 5,
-        ("rotator_retirements_total", ("phone", "overwritten")): 6,
-        ("rotator_retirements_total", ("phone", "deleted")): 4,
-        ("rotator_rotation_duration_seconds_count", ("phone",)): 7,
-        ("rotator_rotation_duration_seconds_sum", ("phone",)): 12.5,
-        ("rotator_target_last_rotation_timestamp_seconds", ("phone",)): stamp - 3 * 86_400,
-        ("rotator_target_password_made_timestamp_seconds", ("phone",)): stamp - 5 * 86_400,
-        ("rotator_target_next_rotation_timestamp_seconds", ("phone",)): stamp + 80 * 86_400,
-        ("rotator_target_max_age_seconds", ("phone",)): 90 * 86_400,
-        ("rotator_target_paused", ("phone",)): 0,
-        ("rotator_target_consecutive_failures", ("phone",)): 2,
-        ("rotator_attempt_open_timestamp_seconds", ("phone",)): stamp,
-        ("rotator_last_look_timestamp_seconds", ("phone",)): stamp,
-        ("rotator_ledger_credentials", ("phone", "waiting")): 2,
-        ("rotator_ledger_credentials", ("phone", "in_use")): 0,
-        ("rotator_ledger_credentials", ("phone", "disabled")): 1,
-        ("rotator_ledger_credentials", ("phone", "overwritten")): 1,
-        ("rotator_retirement_overdue", ("phone",)): 0,
-        ("rotator_ended_still_accepted", ("phone",)): 0,
-        ("rotator_hooks_failing", ("phone",)): 0,
-        ("rotator_ends_total", ("phone", "shown")): 8,
-        ("rotator_ends_total", ("phone", "not_shown")): 9,
-        ("rotator_target_devices_out", ("phone",)): 0,
-        ("rotator_target_verification_overdue", ("phone",)): 0,
-    }
-    assert {key: value for key, value in seen.items() if not key[0].startswith("rotator_fleet_")} == ZEROS | expected
+    assert {
+        key: value for key, value in seen.items() if not key[0].startswith("rotator_fleet_")
+    } == ZEROS | SAID_OF_BUSY
 
 
 @pytest.mark.parametrize(
@@ -500,7 +508,7 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
     assert gauges == {*still, "rotator_ended_still_accepted", "rotator_hooks_failing"}
 
 
-def test_what_a_removed_target_left_and_a_freeze_holds_has_the_time_from_which_it_is_held() -> None:
+def test_a_retirement_that_a_freeze_holds_has_the_time_from_which_it_is_held() -> None:
     clock = FakeClock()
     source, now = metrics(clock), clock.now()
     left = replace(target(), removed=True)
@@ -510,7 +518,7 @@ def test_what_a_removed_target_left_and_a_freeze_holds_has_the_time_from_which_i
     for seen, freezes, expected in (
         (left, frozen, (now + timedelta(hours=1)).timestamp()),
         (left, Freezes(), None),
-        (target(), frozen, None),
+        (target(), frozen, (now + timedelta(hours=1)).timestamp()),
     ):
         source.fleet.update(seen, TargetState("phone", ledger=(waiting,)))
         source.fleet.held("phone", None, freezes)

@@ -5,10 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rotator.core.account_key import AccountKey
+from rotator.core.discrepancies import DiscrepancyKind
+from rotator.core.evidence import AccountEvidence
 from rotator.observe.markup import Child, h
 from rotator.observe.target_words import STATES
 from rotator.observe.time_words import counted, length_text, relative
 from rotator.observe.web.shell import ACCOUNTS, About, commands, list_address, page, table
+
+_CSS = {
+    DiscrepancyKind.ORPHANED: "bad",
+    DiscrepancyKind.DUPLICATE: "bad",
+    DiscrepancyKind.MISSING: "warn",
+    DiscrepancyKind.CHANGED: "warn",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,7 @@ class AccountFacts:
     held_for: float  # seconds, as the provider asked
     key: AccountKey  # its own
     listing: Mapping[str, object] = field(default_factory=dict)  # see `selections` of the status document
+    evidence: AccountEvidence = field(default_factory=AccountEvidence)  # of checks, and of the last comparison
 
 
 def accounts_page(about: About, accounts: Iterable[AccountFacts]) -> str:
@@ -41,13 +51,15 @@ def _body(about: About, accounts: list[AccountFacts]) -> Iterator[Child]:
     if not accounts:
         return
     heads = (("Account", None), ("Targets", None), ("Circuit", None), ("Pace", None), ("Its key", None),
-             ("Listing", None), ("Oldest password", None), ("Commands", None))  # fmt: skip
+             ("Listing", None), ("Compared", None), ("Checked", None), ("Oldest password", None),
+             ("Commands", None))  # fmt: skip
     yield table("Provider accounts", heads, (_row(account, about.now) for account in accounts))
     yield h(
         "p",
         "Circuit: calls pause after several failures in a row, until one succeeds. Pace: the requests that go to the "
         "account at most, from all processes together; after answers 429 it is a share of the configured rate. "
-        "Listing: read for selections only.",
+        "Listing: read for selections only. Compared: its whole listing with the documents, by the daemons once in "
+        "daemon.reconcile, and by rotator reconcile, which names what was found. Checked: by rotator check-provider.",
         css="quiet",
     )
 
@@ -60,8 +72,10 @@ def _row(account: AccountFacts, now: datetime) -> list[Child]:
         list(_pace(account)),
         list(_key(account.key, now)),
         list(_listing(account, now)),
+        list(_compared(account.evidence, now)),
+        list(_checked(account.evidence, now)),
         relative(account.oldest, now) if account.oldest is not None else "-",
-        list(commands([f"rotator check-provider {account.name}"])),
+        list(commands(_commands(account))),
     ]
 
 
@@ -123,3 +137,29 @@ def _listing(account: AccountFacts, now: datetime) -> Iterator[Child]:
         if listing[key]:
             yield h("br")
             yield h("span", f"{listing[key]} {key}", css="warn")
+
+
+def _compared(evidence: AccountEvidence, now: datetime) -> Iterator[Child]:
+    if evidence.reconciled_at is None:
+        yield "not yet"
+        return
+    yield relative(evidence.reconciled_at, now)
+    for found in evidence.reconciled:
+        if found.number:
+            yield h("br")
+            yield h("span", f"{found.number:,} {found.kind.value.replace('_', ' ')}", css=_CSS.get(found.kind))
+
+
+def _checked(evidence: AccountEvidence, now: datetime) -> Iterator[Child]:
+    yield f"read {relative(evidence.checked_at, now)}" if evidence.checked_at is not None else "not yet"
+    if evidence.written_at is not None:
+        yield h("br")
+        yield f"written {relative(evidence.written_at, now)}"
+    if evidence.scratch:
+        yield h("br")
+        yield h("span", f"{counted(len(evidence.scratch), 'credential')} of a check", css="warn")
+
+
+def _commands(account: AccountFacts) -> list[str]:
+    found = any(each.number for each in account.evidence.reconciled)
+    return [f"rotator check-provider {account.name}", *([f"rotator reconcile {account.name}"] if found else [])]

@@ -11,7 +11,7 @@ from rotator.core.pauses import Pause
 from rotator.observe.markup import Child, Element, h
 from rotator.observe.notices import URGENT
 from rotator.observe.remedies import BY_URGENCY, commands_of_hold, end_of, remedies
-from rotator.observe.status_words import Json, clock_words, orphan_words
+from rotator.observe.status_words import Json, clock_words, left_by_check_words, orphan_words
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import STATES, state_word
 from rotator.observe.time_words import counted, relative
@@ -65,10 +65,12 @@ def _body(about: About, facts: FleetFacts) -> Iterator[Child]:
     yield _open(facts.seen, about.now)
     yield h("h2", "Due next")
     yield _due(facts.seen, about.now)
-    if facts.document["orphans"]:
+    left = [left_by_check_words(each) for each in facts.document["left_by_checks"]]
+    if facts.document["orphans"] or left:
         yield h("h2", "Left of what was removed")
         yield h("p", f"{summary['orphans']:,} in all.") if summary["orphans"] > len(facts.document["orphans"]) else None
-        yield h("ul", (h("li", orphan_words(orphan)) for orphan in facts.document["orphans"]))
+        words = [*map(orphan_words, facts.document["orphans"]), *left]
+        yield h("ul", (h("li", each) for each in words))
     yield h("h2", "Audit")
     yield _audit(facts.document["audit"])
 
@@ -110,7 +112,7 @@ def _needs(facts: FleetFacts) -> Element:
     for need in BY_URGENCY:
         if need in found:
             names = sorted(found[need])
-            (remedy,) = remedies({need}, facts.seen[names[0]].target)
+            (remedy,) = remedies({need}, facts.seen[names[0]])
             rows.append([
                 _what(need, names, facts.seen),
                 [h("span", "at once: ", css="bad") if remedy.is_urgent else None, remedy.words],
@@ -138,7 +140,7 @@ def _holds(seen: Mapping[str, TargetSnapshot], now: datetime) -> Element:
     rows: list[list[Child]] = []
     for reason in sorted(found, key=list(HoldReason).index):
         held = nsmallest(_MOST_NAMED, found[reason], key=lambda each: each.target.name)
-        first, hold = held[0].target, held[0].hold
+        first, hold = held[0], held[0].hold
         assert hold is not None  # noqa: S101  # they were chosen by it
         until = f"; until {relative(hold.until, now)}" if hold.until is not None and hold.until > now else ""
         rows.append([

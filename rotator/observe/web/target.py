@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from rotator.core.holding import Hold, HoldReason
-from rotator.core.model import Target
+from rotator.core.holding import HoldReason
 from rotator.core.pauses import Pause
 from rotator.observe.markup import Child, Element, h
 from rotator.observe.remedies import commands_of_hold, end_of, remedies
 from rotator.observe.status_words import Json, StatusWords
+from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.time_words import length_text
 from rotator.observe.web.fleet import resume
 from rotator.observe.web.picture import picture
@@ -25,16 +25,15 @@ _QUIET_HOLDS = (HoldReason.NOT_DUE, HoldReason.RETIRED)
 class TargetFacts:
     """What the page is made of."""
 
-    target: Target
+    seen: TargetSnapshot
     row: Json  # of the status document
-    hold: Hold | None  # of its last look
     words: Collection[str]  # every filter that lets it through
     pauses: Sequence[Pause]  # in force, that hold it
 
 
 def target_page(about: About, facts: TargetFacts) -> str:
     """Returns the page."""
-    return page(about, facts.target.name, TARGETS, _body(about, facts))
+    return page(about, facts.seen.target.name, TARGETS, _body(about, facts))
 
 
 def _body(about: About, facts: TargetFacts) -> Iterator[Child]:
@@ -58,14 +57,14 @@ def _body(about: About, facts: TargetFacts) -> Iterator[Child]:
 
 
 def _to_do(facts: TargetFacts) -> Iterator[Child]:
-    hold = facts.hold
+    hold = facts.seen.hold
     items: list[Element] = [
         h("li", h("strong", each.need.replace("_", " "), css="bad" if each.is_urgent else "warn"), f": {each.words}",
           h("br"), commands(each.commands))
-        for each in remedies(facts.words, facts.target)
+        for each in remedies(facts.words, facts.seen)
     ]  # fmt: skip
     if hold is not None and hold.reason not in _QUIET_HOLDS:
-        ways = commands_of_hold(hold.reason, facts.target)
+        ways = commands_of_hold(hold.reason, facts.seen)
         what = h("strong", f"held, {hold.reason.value}", css="bad" if hold.reason.end.blocks else None)
         ends: Child = list(commands(ways)) if ways else f"No command: {end_of(hold.reason)}."
         items.append(h("li", what, f": {hold.message}", h("br"), ends))
@@ -87,7 +86,7 @@ def _ledger(row: Json, words: StatusWords) -> Element:
 
 
 def _facts(facts: TargetFacts, now: datetime) -> Element:
-    row, target = facts.row, facts.target
+    row, target = facts.row, facts.seen.target
     published, limit, claim, counts = row["published"] or {}, row["age_limit"], row["claim"], row["counts"]
     labels = ", ".join(f"{key}={value}" for key, value in target.labels)
     made = "unknown" if published else "-"

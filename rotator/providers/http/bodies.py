@@ -1,4 +1,4 @@
-"""Reads the body of an answer: as a whole up to a limit, or, where it is a long list, entry by entry."""
+"""Reads the body of an answer: as a whole up to a limit or, if it is a long list, entry by entry."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

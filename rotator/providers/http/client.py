@@ -22,10 +22,10 @@ import httpx
 
 from rotator.core.answers import Wait
 from rotator.core.secret import Secret
+from rotator.fields.connecting import Destination
 from rotator.fields.network import RateLimit, is_loopback
 from rotator.fields.proxy import ProxySettings
 from rotator.ports import CALL_TERMS, WITNESS, Clock, Meter
-from rotator.providers.connecting import Destination
 from rotator.providers.http.bodies import BodyReader
 from rotator.providers.http.calls import PATIENCE, HttpCall, HttpRequest, LostTry, Try
 from rotator.providers.http.deadline import Deadline

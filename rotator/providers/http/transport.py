@@ -11,8 +11,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from rotator.fields.connecting import Destination, is_untrusted
 from rotator.fields.proxy import ProxySettings
-from rotator.providers.connecting import Destination, is_untrusted
 from rotator.providers.http.calls import LostTry
 from rotator.providers.http.deadline import BoundedBackend, Deadline
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from rotator.core.secret import Secret
+from rotator.fields.connecting import Destination
 from rotator.fields.network import bracketed
 from rotator.ports import Clock
-from rotator.providers.connecting import Destination
 from rotator.providers.sip.dialogue import Asked, Dialogue, Exchanged
 from rotator.providers.sip.links import BrokenLinkError, SipRoute, connected
 

@@ -43,7 +43,7 @@ class TrunkLogIns:
     def asks(self, credential: Credential) -> Answer[None]:
         """Finds out, without a password, whether one would be tried where the credential is let in.
 
-        Where nothing says where that is, nobody can tell.
+        If nothing says where that is, nobody can tell.
         """
         where = self._trunk_of(credential)
         if isinstance(where, str):

@@ -6,6 +6,9 @@ import pytest
 from command_runner import DAY, LOBBY, OFFICE, create_credentials
 from daemon_environment import DaemonEnvironment
 
+from rotator.core.pauses import Pauses
+from rotator.vault.store import VaultStore
+
 LABELLED = OFFICE | {"labels": {"site": "berlin"}}
 
 
@@ -127,3 +130,22 @@ def test_what_is_paused_is_never_taken_for_lifted_because_it_was_deleted(fleet, 
     assert told["concerned"] == "office"
     assert datetime.fromisoformat(told["until"]) < datetime.fromisoformat(told["asked_until"]) - timedelta(days=1)
     assert run_command("rotate", "--all").code == 0
+
+
+def test_what_comes_back_while_it_is_resumed_has_ended_as_the_report_says(fleet, run_command, monkeypatch):
+    """It was read twice, and restored in between: the report said that it had ended, and the target stayed paused."""
+    assert run_command("pause", "office", "--reason", "freeze", "--until", "2d").code == 0
+    fleet.bao.call("DELETE", f"secret/data/{fleet.prefix}/_pauses", also=204)
+    read = VaultStore.read_pauses
+
+    def read_once(store: VaultStore) -> Pauses:
+        monkeypatch.setattr(VaultStore, "read_pauses", read)
+        pauses = read(store)
+        fleet.bao.call("POST", f"secret/undelete/{fleet.prefix}/_pauses", {"versions": [pauses.version]}, also=204)
+        return pauses
+
+    monkeypatch.setattr(VaultStore, "read_pauses", read_once)
+    assert run_command("resume", "--all").code == 0
+    (told,) = run_command("report", "--from", f"{datetime.now(UTC):%Y-%m-%d}", "-o", "json").json["exceptions"]
+    assert datetime.fromisoformat(told["until"]) < datetime.fromisoformat(told["asked_until"]) - timedelta(days=1)
+    assert run_command("rotate", "office").code == 0

@@ -1,5 +1,6 @@
 """`rotator rotate` and `rotator undo` against a real OpenBao and the sandbox."""
 
+import json
 import signal
 import subprocess
 from dataclasses import replace
@@ -9,9 +10,12 @@ from command_runner import DAY, LOBBY, OFFICE, PAIR, create_credentials, start_r
 from daemon_environment import TOKEN
 from openbao_server import TamperingProxy
 from polling import eventually
+from terminal_talk import TerminalTalk
 
 from rotator.core.model import Claim
 from rotator_simulator.faults import fault_named
+
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
 def test_one_target_is_rotated_and_what_is_published_works(environment, run_command):
@@ -237,6 +241,37 @@ def test_ctrl_c_leaves_the_request_in_vault_and_says_so(environment):
     assert b"the requests stay in Vault" in err
     assert b"Traceback" not in err
     assert environment.state("office").request is not None
+
+
+def test_whoever_presses_ctrl_c_is_told_what_happens_and_may_press_it_again(environment):
+    create_credentials(environment, "office")
+    environment.configure([OFFICE])
+    slow = environment.sandbox.faults.plan(fault_named("latency", seconds=20.0), verb="create", times=1)
+    words = ["rotate", "office", "-o", "json", "--config", str(environment.config)]
+    talk = TerminalTalk(words, environment.variables)
+    eventually(lambda: slow.fired, "it is at the provider")
+    talk.press_ctrl_c()
+    talk.wait_for("stopping after the present step; Ctrl-C again stops at once")
+    talk.press_ctrl_c()
+    assert talk.end() == 130
+    shown = talk.said[talk.said.rindex(HIDE_CURSOR) :]
+    assert SHOW_CURSOR in shown
+    assert "rotator: stopped at once" in shown
+    assert json.loads(shown[shown.index("{") :])["error"]["code"] == 130
+    assert environment.state("office").attempt is not None
+
+
+def test_ctrl_c_before_there_is_anything_to_wait_for_is_one_line(environment, run_command, monkeypatch):
+    """As while a large configuration is read."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    environment.configure([OFFICE])
+    monkeypatch.setattr("rotator.cli.show_status.show_status", interrupt)
+    printed = run_command("status", "-o", "json")
+    assert (printed.code, printed.err) == (130, "rotator: stopped\n")
+    assert printed.json["error"]["message"] == "stopped"
 
 
 def test_unknown_names_are_refused_with_a_suggestion(environment, run_command):

@@ -8,6 +8,8 @@ import pytest
 from daemon_environment import DaemonEnvironment
 from polling import eventually
 
+from rotator.core.evidence import AccountEvidence, Scratch
+from rotator.core.model import Credential
 from rotator.core.secret import Secret
 
 SLOW = {"fast": {"every": "90d", "overlap": "24h", "quarantine": "7d"}}
@@ -145,3 +147,20 @@ def test_a_retirement_that_a_pause_holds_says_so(rotated, run_command):
     assert (retired.code, "PBX is replaced" in retired.out, "rotator resume office" in retired.out) == (1, True, True)
     assert run_command("resume", "office", "--reason", "done").code == 0
     assert run_command("retire", "office").out == "office: nothing is left\n"
+
+
+def test_what_a_check_left_at_an_account_that_was_removed_is_named(environment, run_command):
+    environment.configure([OFFICE])
+    store = environment.vault.store
+    left = Scratch(Credential("old-office", "rotatorcheck7k2m9x1q", attempt="a1"), datetime.now(UTC))
+    store.write_evidence("vobiz-of-before", AccountEvidence(1, scratch=(left,)))
+    printed = run_command("status")
+    assert printed.code == 0, printed.err
+    said = "old-office: a check has left rotatorcheck7k2m9x1q, and the account is not configured"
+    assert said in " ".join(printed.out.split())
+    assert run_command("status", "-o", "json").json["left_by_checks"] == [
+        {"account": "old-office", "id": None, "username": "rotatorcheck7k2m9x1q"}
+    ]
+    assert run_command("status", "office", "-o", "json").json["left_by_checks"] == []
+    store.write_evidence("vobiz-of-before", AccountEvidence(2))
+    assert run_command("status", "-o", "json").json["left_by_checks"] == []

@@ -26,12 +26,15 @@ def test_the_metrics_of_accounts_are_kept_fresh_also_of_one_without_targets(envi
     key = f"{account.type}-{account.account_key}"
     left = Scratch(Credential("other", "rotchk1", attempt="a1"), datetime.now(UTC))
     environment.vault.store.write_evidence(key, AccountEvidence(1, scratch=(left,)))
+    gone = Scratch(Credential("gone", "rotchk2", attempt="a2"), datetime.now(UTC))
+    environment.vault.store.write_evidence("vobiz-gone", AccountEvidence(1, scratch=(gone,)))
     began = time.time()
 
     daemon = environment.start(prompt_account_watch.__file__)
     eventually(
         lambda: daemon.metric('rotator_account_scratch_credentials{account="other"}') == 1, "what a check left", 60
     )
+    eventually(lambda: daemon.metric('rotator_orphans{kind="check"}') == 1, "what nobody would remove", 60)
     found = 'rotator_account_credentials{account="%s",finding="%s"}'
     eventually(lambda: daemon.metric(found % ("other", "foreign")) == 1, "what nobody named", 120)
     eventually(lambda: daemon.metric(found % ("vobiz", "foreign")) == 0, "the other account, likewise", 120)

@@ -153,7 +153,7 @@ class TestAppRole:
         role = replace(bao.app_role(policy), secret_id=Secret("not-the-secret-id"))
         session = bao.client(role)
         with pytest.raises(
-            StoreDenied, match="Vault refuses the values sent for login at auth/approle/login"
+            StoreDenied, match=r"Vault refuses the values sent for login at auth/approle/login: check vault\.auth"
         ) as caught:
             send_request(session)
         assert "not-the-secret-id" not in repr(caught.value)
@@ -249,7 +249,9 @@ class TestToken:
         send_request(session)
         revoke(bao, session)
         for _ in range(2):
-            with pytest.raises(StoreDenied, match="the Vault token is revoked or expired"):
+            with pytest.raises(
+                StoreDenied, match=r"the Vault token is wrong, revoked or expired \(check vault\.auth\)"
+            ):
                 send_request(session)
         assert len(session.meter.requests) <= 7
 

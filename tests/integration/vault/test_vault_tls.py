@@ -93,7 +93,10 @@ def test_the_environment_neither_weakens_nor_breaks_an_own_authority(
 
 def test_an_unknown_authority_is_refused_before_a_token_is_sent(bao: Bao, tls_address: str) -> None:
     session = bao.client(address=tls_address)
-    with pytest.raises(StoreUnavailable, match="the certificate is not trusted; set ca_file to its authority"):
+    with pytest.raises(
+        StoreUnavailable,
+        match=r"is not trusted: check vault\.address, or set vault\.ca_file to the authority that issued it",
+    ):
         session.store.check()
     assert {outcome for _, outcome in session.meter.requests} == {"unavailable"}
     session.client.close()
@@ -101,7 +104,38 @@ def test_an_unknown_authority_is_refused_before_a_token_is_sent(bao: Bao, tls_ad
 
 def test_a_certificate_for_another_name_is_refused(bao: Bao, tls_address: str, tls_files: Path) -> None:
     session = bao.client(address=tls_address.replace("127.0.0.1", "localhost"), ca_file=tls_files / "ca.pem")
-    with pytest.raises(StoreUnavailable, match="TLS"):
+    with pytest.raises(
+        StoreUnavailable, match=r"is for another name: vault\.address needs a name that the certificate has"
+    ):
+        session.store.check()
+    session.client.close()
+
+
+def test_the_answer_of_a_port_with_tls_to_a_request_without_is_not_vaults(bao: Bao) -> None:
+    """To a log-in, too, which Vault itself refuses with that status."""
+
+    def behave(connection: socket.socket, _: threading.Event) -> None:
+        read_request(connection)  # as Go's server does, and so Vault and OpenBao
+        connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+
+    with raw_server(behave) as (url, _):
+        session = bao.client(bao.app_role("default"), url)
+        with pytest.raises(StoreUnavailable, match="the answer is not from Vault: check the address"):
+            session.store.check()
+        session.client.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://127.0.0.1:1", "nothing listens at 127.0.0.1:1: check vault.address"),
+        ("https://vault.invalid:8200", "the name of vault.invalid:8200 cannot be resolved: check vault.address"),
+        ("{plain}", "does not speak TLS there: check the port in vault.address"),
+    ],
+)
+def test_an_address_that_is_wrong_is_told_how(bao: Bao, address: str, said: str) -> None:
+    session = bao.client(address=address.format(plain=bao.address.replace("http:", "https:")))
+    with pytest.raises(StoreUnavailable, match=said):
         session.store.check()
     session.client.close()
 
@@ -141,7 +175,7 @@ def asked_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "https://127.0.0.1:1"])
 def test_a_proxy_of_the_environment_is_not_asked(address: str, asked_proxy: list[bytes]) -> None:
     session = VaultSession(Connection(address), SkippingClock())
-    with pytest.raises(StoreUnavailable, match="unreachable, or the connection broke"):
+    with pytest.raises(StoreUnavailable, match=r"nothing listens at 127\.0\.0\.1:1: check vault\.address"):
         session.request("GET", f"{address}/v1/sys/health", timeout=5)
     assert asked_proxy == []
     session.close()

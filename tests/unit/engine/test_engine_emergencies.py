@@ -8,6 +8,7 @@ from engine_harness import ALTERNATING, IN_PLACE, EngineHarness
 
 from rotator.core.answers import Answer, Done, Refusal, Refused
 from rotator.core.circuit import ProviderVerb
+from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.forecast import forecast
 from rotator.core.ledger import end_now
 from rotator.core.model import Capabilities, Cutoff, Purpose
@@ -312,13 +313,18 @@ def test_the_audit_says_that_an_emergency_found_nothing_to_end():
     assert world.audit.records[-1].facts["detail"] == "compromised, but nothing was there to be ended"
 
 
-def test_an_emergency_is_not_forgotten_while_its_credential_is_gone():
-    """Somebody deleted the one credential, and created it again: an undo brought back the password that had leaked."""
+def rotated_in_place() -> tuple[EngineHarness, Engine, ConsumerDocument]:
+    """What devices read after the first rotation of the one credential."""
     world = EngineHarness(IN_PLACE)
     world.provider.add("office")
     engine = world.engine()
     engine.look(world.target)
-    leaked = world.consumer
+    return world, engine, world.consumer
+
+
+def test_an_emergency_is_not_forgotten_while_its_credential_is_gone():
+    """Somebody deleted the one credential, and created it again: an undo brought back the password that had leaked."""
+    world, engine, leaked = rotated_in_place()
     del world.provider.credentials[leaked.credential_id]
     world.request(engine, compromised=True)
     world.settle(engine, timedelta(hours=12))
@@ -337,11 +343,7 @@ def test_an_emergency_is_not_forgotten_while_its_credential_is_gone():
 
 
 def test_an_emergency_stays_until_somebody_corrects_the_letters_of_the_idle_username():
-    world = EngineHarness(IN_PLACE)
-    world.provider.add("office")
-    engine = world.engine()
-    engine.look(world.target)
-    leaked = world.consumer
+    world, engine, leaked = rotated_in_place()
     world.provider.add("officeb")
     world.target = replace(ALTERNATING, name="office", path=world.target.path, usernames=("office", "officeB"))
     world.request(engine, compromised=True)

@@ -6,8 +6,9 @@ from core_facts import NOW
 from engine_harness import EngineHarness
 
 from rotator.core import evidence as known
-from rotator.core.evidence import AccountEvidence, AssumptionResult, Shown
+from rotator.core.evidence import AccountEvidence, AssumptionResult, Scratch, Shown
 from rotator.core.holding import HoldReason
+from rotator.core.model import Credential
 from rotator.core.strategy_evidence import Standing
 from rotator.ports import StoreCorrupt, StoreUnavailable
 
@@ -113,3 +114,61 @@ def test_the_document_is_read_once_a_minute_for_all_targets_of_the_account():
     harness.clock.advance(timedelta(seconds=61))
     engine.look(harness.target)
     assert reads == [KEY, KEY]
+
+
+# -- what checks have left at accounts that are not configured
+
+LEFT = Credential("gone", "rotatorcheck1", attempt="a1")
+
+
+def leave(harness: EngineHarness, key: str, *left: Credential) -> None:
+    scratch = tuple(Scratch(credential, NOW) for credential in left)
+    harness.store.evidence[key] = AccountEvidence(1, scratch=scratch)
+
+
+def test_what_a_check_left_at_an_account_that_is_not_configured_is_found_within_ten_minutes():
+    harness = harness_with()
+    leave(harness, KEY, Credential("fake", "rotatorcheck0", attempt="a0"))  # the next check removes it
+    leave(harness, "vobiz-nothing-left")
+    engine = harness.engine()
+    engine.read_checks()
+    assert engine.left_by_checks == {}
+    leave(harness, "vobiz-gone", LEFT)
+    harness.clock.advance(timedelta(seconds=599))
+    engine.read_checks()
+    assert engine.left_by_checks == {}
+    harness.clock.advance(timedelta(seconds=1))
+    engine.read_checks()
+    assert engine.left_by_checks == {"vobiz-gone": (LEFT,)}
+    assert engine.read_left_by_checks() == engine.left_by_checks
+    leave(harness, "vobiz-gone")
+    harness.clock.advance(timedelta(seconds=600))
+    engine.read_checks()
+    assert engine.left_by_checks == {}
+
+
+def test_a_vault_that_does_not_answer_makes_nobody_forget_what_is_left():
+    harness = harness_with()
+    leave(harness, "vobiz-gone", LEFT)
+    engine = harness.engine()
+    engine.read_checks()
+    harness.clock.advance(timedelta(seconds=600))
+    harness.store.failing += [StoreUnavailable("sealed")] * 2
+    engine.read_checks()
+    assert harness.store.failing == []
+    assert engine.left_by_checks == {"vobiz-gone": (LEFT,)}
+
+
+def test_a_damaged_record_of_another_account_keeps_nothing_else_from_being_found(monkeypatch):
+    harness = harness_with()
+    leave(harness, "vobiz-gone", LEFT)
+    leave(harness, "vobiz-hurt", LEFT)
+    read = harness.store.read_evidence
+
+    def damaged(account: str) -> AccountEvidence:
+        if account == "vobiz-hurt":
+            raise StoreCorrupt("not of our form")
+        return read(account)
+
+    monkeypatch.setattr(harness.store, "read_evidence", damaged)
+    assert harness.engine().read_left_by_checks() == {"vobiz-gone": (LEFT,)}

@@ -87,7 +87,7 @@ def test_one_that_fails_before_a_rotation_holds_it_before_anything_is_sent(targe
     look = world.settle(engine, 3 * HOUR)
     assert look.hold.reason is HoldReason.HOOK_FAILED
     assert look.hold.message == (
-        "the hook ask failed: it answers 503: nothing is sent to the provider until it succeeds; mend it, "
+        "the hook ask failed: it answers 503: nothing is sent to the provider until it succeeds; fix it, "
         "or take it out of the policy quarterly, or end the rotation (rotator abandon office)"
     )
     assert not {"create", "set_password"} & set(world.provider.calls[len(calls) :])
@@ -456,7 +456,7 @@ def test_one_that_fails_before_a_retirement_holds_it(capabilities):
     assert world.provider.accepts(old.username, old.password)
     assert look.hold.reason is HoldReason.HOOK_FAILED
     assert look.hold.message == (
-        f"the hook ask failed: it answers 503: {old.username} stays until it succeeds; mend it, "
+        f"the hook ask failed: it answers 503: {old.username} stays until it succeeds; fix it, "
         "or take it out of the policy quarterly"
     )
     world.hooks["ask"].failures = 0
@@ -493,7 +493,7 @@ def test_no_more_than_three_stay_because_of_a_hook():
     assert [entry.held_by for entry in world.state.ledger] == ["ask"] * MOST_KEPT
     assert look.hold.reason is HoldReason.HOOK_FAILED
     assert look.hold.message.startswith("no rotation begins by schedule while 3 replaced credentials stay (")
-    remedy = "mend them, or take them out of the policy quarterly"
+    remedy = "fix them, or take them out of the policy quarterly"
     assert look.hold.message.endswith(f"), since hooks fail (ask): {remedy}")
     first, *others = world.state.ledger
     two = replace(world.state, ledger=(replace(first, held_by="tell"), *others))

@@ -17,8 +17,9 @@ from rotator.core.ledger import end_now
 from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
 from rotator.core.model import Claim, Credential, Purpose, Request
 from rotator.core.origin import Origin
+from rotator.core.pauses import Pause, Scope
 from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
-from rotator.engine import Outcome
+from rotator.engine import Outcome, PauseBook
 from rotator.testing import GENERATED, Crash, FakeFault
 from rotator.testing.clock import START
 
@@ -99,6 +100,30 @@ def test_a_rotation_during_the_overlap_of_paths_reaches_both(target, compromised
     engine.look(world.target)
     assert works(world, "sip/office")
     assert works(world, MOVED_PATH)
+
+
+@pytest.mark.parametrize("target", STRATEGIES, ids=lambda target: target.strategy.value)
+@pytest.mark.parametrize("compromised", [False, True])
+def test_a_document_that_a_pause_keeps_at_the_old_path_stays_true(target, compromised):
+    """Past its time it was not written again: in place, devices that read there were out until the pause ended."""
+    world = rotated(target)
+    engine = world.engine()
+    world.settle(engine, 2 * DAY)
+    move(world)
+    engine.look(world.target)
+    now = world.clock.now()
+    pause = Pause(Scope(), now, now + 20 * DAY, Origin("tester", "freeze"))
+    PauseBook(world.store, world.clock).change(lambda pauses: pauses.with_pause(pause, now))
+    world.settle(engine, 2 * DAY)
+    assert works(world, "sip/office")
+    world.request(engine, compromised=compromised, despite_pause=not compromised)
+    world.until_rotated(engine)
+    look = engine.look(world.target)
+    assert works(world, "sip/office")
+    assert world.store.read_consumer("sip/office").password == world.consumer.password
+    assert look.hold.reason is HoldReason.PAUSED
+    world.settle(engine, 20 * DAY)
+    assert world.store.read_consumer("sip/office").withdrawn
 
 
 @pytest.mark.parametrize("moment", ["staged", "proved"])

@@ -115,12 +115,11 @@ def test_a_hook_is_on_record_with_the_credential_that_it_concerns_and_gets_no_ot
     assert given == [OLD.password]
 
 
-class Registrar:
-    """Answers log-ins by the username; what is published is proved by `proof`."""
-
-    def __init__(self, bench: SingleEffect, tried: Answer[Proof], proof: Answer[Proof]) -> None:
-        bench.provider.log_in = lambda _: tried
-        bench.provider.prove = lambda _: proof
+def answering(state: TargetState, tried: Answer[Proof], proof: Answer[Proof]) -> SingleEffect:
+    """Log-ins with what was ended get the first answer, proofs of what is published the second."""
+    bench = SingleEffect(state)
+    bench.provider.log_in, bench.provider.prove = (lambda _: tried), (lambda _: proof)
+    return bench
 
 
 @pytest.mark.parametrize(
@@ -135,8 +134,7 @@ class Registrar:
     ],
 )  # fmt: skip
 def test_what_a_log_in_with_an_ended_credential_shows_is_on_record(tried, proof, outcome, detail):
-    bench = SingleEffect(TargetState("office", published=NEW, ended=(ENDED,)))
-    Registrar(bench, tried, proof)
+    bench = answering(TargetState("office", published=NEW, ended=(ENDED,)), tried, proof)
     bench.carry_out(TryEnded(ENDED))
     assert bench.recorded == ("try_ended", outcome, ENDED_FACTS | naming(OLD) | {"detail": detail})
 
@@ -150,16 +148,14 @@ def test_what_no_log_in_can_show_is_on_record_with_the_reason():
 
 def test_an_ended_credential_that_is_accepted_within_the_propagation_time_is_tried_after_it():
     just = replace(ENDED, at=NOW)
-    bench = SingleEffect(TargetState("office", published=NEW, ended=(just,)))
-    Registrar(bench, Done(LOG_IN), Done(LOG_IN))
+    bench = answering(TargetState("office", published=NEW, ended=(just,)), Done(LOG_IN), Done(LOG_IN))
     (left,) = bench.carry_out(TryEnded(just)).ended
     assert (left.accepted, left.not_before) == (0, NOW + CHOSEN.propagation)
     assert bench.audit.records == []
 
 
 def test_a_target_that_has_tried_what_it_ended_waits_for_its_next_turn():
-    bench = SingleEffect(TargetState("office", published=NEW, ended=(ENDED,)))
-    Registrar(bench, NOT_YET, NOT_YET)
+    bench = answering(TargetState("office", published=NEW, ended=(ENDED,)), NOT_YET, NOT_YET)
     every = replace(CHOSEN, tries_ended=timedelta(hours=3))
     turns = partial(bench.throttles.log_ins.ended_turns, bench.session.state, {"fake": every})
     assert turns(bench.session.clocks()) == {"fake": NOW}

@@ -1,4 +1,4 @@
-"""Why no connection was made, and what would be right: for whoever reads a message of a provider or a registrar."""
+"""Explains why no connection was made to a provider, a registrar, a receiver or Vault, and what to check."""
 
 import socket
 import ssl
@@ -13,20 +13,20 @@ _EXPIRED, _NOT_YET_VALID, _OTHER_NAME = 10, 9, (62, 64)  # OpenSSL's X509_V_ERR_
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Who was to be reached, and where that is configured."""
+    """The server that a connection is for, and where the configuration names it."""
 
     host: str
     key: str  # of its address in the configuration
     ca_key: str  # of the authorities to trust
-    proxy: str = ""  # the address of what is connected to in its place
+    proxy: str = ""  # the address that is connected to instead
 
     @classmethod
     def at(cls, url: str, key: str, proxy: ProxySettings | None) -> Self:
-        """Returns whoever answers at a URL, which `key` has in the configuration; `proxy` carries it, if given."""
+        """Returns the destination of a URL that stands under `key` in the configuration, through `proxy` if given."""
         return cls(urlsplit(url).netloc, key, "ca_file", urlsplit(proxy.url).netloc if proxy is not None else "")
 
     def why_not(self, error: BaseException) -> str:
-        """Returns what is wrong and what would be right; empty if the error says neither. It quotes no text of it."""
+        """Returns what is wrong and what to check; empty if the error does not tell. It quotes no text of the error."""
         for cause in _causes(error):
             if isinstance(cause, socket.gaierror | UnicodeError):
                 name, key = (self.proxy, "proxy.url") if self.proxy else (self.host, self.key)
