@@ -49,7 +49,8 @@ def main() -> None:
             if section == "speed":
                 result |= measure_speed(where, size, _say)
             elif section == "replicas":
-                result |= measure_replicas(where, size.in_place, (FEW,) if given.smoke else (FEW, USUAL), _say)
+                most, workers = (2, (FEW,)) if given.smoke else (3, (FEW, USUAL))
+                result |= measure_replicas(where, size.in_place, most, workers, _say)
             elif section == "growth":
                 result |= measure_growth(where, sizes, _say)
             else:

@@ -15,9 +15,9 @@ FEW, USUAL = 4, 8
 
 
 def measure_replicas(
-    folder: Path, rotations: int, workers_each: Sequence[int], say: Callable[[str], None]
+    folder: Path, rotations: int, most: int, workers_each: Sequence[int], say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Returns a row for each number of daemons, and of workers in each."""
+    """Returns a row for each number of daemons, at most so many, and of workers in each."""
     with bench_world(folder, rotations) as world:
         targets = [target_of("in-place", number, f"t{number}") for number in range(rotations)]
         say(f"{rotations} first rotations")
@@ -25,7 +25,7 @@ def measure_replicas(
         rows: list[dict[str, Any]] = []
         for workers in workers_each:
             alone = 0.0
-            for daemons in (1, 2, 3):
+            for daemons in range(1, most + 1):
                 say(f"{daemons} daemons with {workers} workers")
                 row = _measured(world, daemons, workers, targets)
                 alone = alone or row["per_second_at_provider"]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -28,8 +28,19 @@ def environment(bao, tmp_path) -> Iterator[DaemonEnvironment]:
         yield made
 
 
+def used_in_best_stretch(moments: Sequence[float], rate: float, seconds: float) -> float:
+    """Returns the share of a limit of `rate` a second that was used in the best stretch that is so long.
+
+    On a busy machine nobody is awake for some slots, now and then. What the pace itself leaves unused, such as gaps
+    between processes or fixed shares, it leaves unused in each stretch; and no stretch can have more than the limit.
+    """
+    ends = ((first, bisect_left(moments, moment + seconds)) for first, moment in enumerate(moments))
+    shares = [(end - first) / (moments[end] - moments[first]) for first, end in ends if end < len(moments)]
+    return max(shares) / rate
+
+
 @pytest.mark.parametrize("rate", [8, 50])
-def test_processes_use_a_limit_together_and_no_second_has_more(bao, rate, count_run, long_run):
+def test_processes_use_a_limit_together_and_no_second_has_more(bao, rate, count_run):
     """With slots in Vault's time, beside each other, whoever needs them: nothing is left and nothing too much."""
     count_run("-", "-", f"4 processes at a limit of {rate}/s", 1)
     seconds = 16
@@ -44,12 +55,9 @@ def test_processes_use_a_limit_together_and_no_second_has_more(bao, rate, count_
     every = sorted(moment for sent in each for moment in sent)
     assert max(bisect_left(every, moment + 1) - place for place, moment in enumerate(every)) <= rate
     begin, end = max(sent[0] for sent in each) + 2, min(sent[-1] for sent in each) - 1
-    used = (bisect_left(every, end) - bisect_left(every, begin)) / (rate * (end - begin))
-    print(
-        f"{used:.3f} of {rate}/s used by 4 processes, of {end - begin:.0f} s; each sent {[len(sent) for sent in each]}"
-    )
-    # On a busy machine nobody is awake for some of the slots: 0.89 was measured with nine programs on each core.
-    assert used >= (0.95 if long_run else 0.7)
+    used = used_in_best_stretch([moment for moment in every if begin <= moment < end], rate, 5.0)
+    print(f"{used:.3f} of {rate}/s used by 4 processes; each sent {[len(sent) for sent in each]}")
+    assert used >= 0.95
     assert min(len(sent) for sent in each) > 0.1 * len(every)
 
 
@@ -97,7 +105,8 @@ def test_a_daemon_two_replicas_and_a_command_share_a_limit_and_are_never_answere
         command.result()
     print(f"{used:.3f} of {60 * rate}/m used by 3 daemons and a command; {limit.refused} answered 429")
     assert (limit.refused, limit.too_early) == (0, 0)
-    # 0.92 was measured with fifteen programs on each core; four fixed shares, one for each process, would give 0.75.
+    # What else the machine does counts here: the daemons have their work to do. That the pace by itself leaves nothing
+    # is asserted above. 0.92 was measured with fifteen programs on each core; four fixed shares would give 0.75.
     assert used >= (0.95 if long_run else 0.85)
 
 
