@@ -1,6 +1,6 @@
 """What comes next in a simulated fleet: the looks of each process at each target, and what happens by itself."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ class Agenda:
         self._queue: list[tuple[datetime, int, int, str]] = []
         self._acts: dict[int, Callable[[], object]] = {}
         self._planned: dict[tuple[int, str], tuple[datetime, bool]] = {}  # whether it begins with what is in memory
-        self._fruitless: dict[tuple[int, str], int] = defaultdict(int)
+        self._fruitless: dict[str, Counter[int]] = defaultdict(Counter)  # by target and process
 
     def plan(
         self, number: int, name: str, at: datetime, *, only_earlier: bool = False, from_memory: bool = False
@@ -48,7 +48,7 @@ class Agenda:
 
     def plan_anew(self, number: int, name: str, at: datetime) -> None:
         """Plans a look after something has happened: those that changed nothing before it do not count."""
-        self._fruitless[number, name] = 0
+        self._fruitless[name][number] = 0
         self.plan(number, name, at)
 
     def act_at(self, at: datetime, act: Callable[[], object]) -> None:
@@ -70,10 +70,16 @@ class Agenda:
         return None
 
     def pause_after(self, number: int, name: str, *, fruitful: bool) -> timedelta:
-        """Returns the least time until the next look: those in vain are spaced out."""
-        key = number, name
-        self._fruitless[key] = 0 if fruitful else self._fruitless[key] + 1
-        spaced = self._fruitless[key] - _FRUITLESS
+        """Returns the least time until the next look: those in vain are spaced out.
+
+        What one process did changes what the others find: they do not go on waiting for as long as before.
+        """
+        fruitless = self._fruitless[name]
+        if fruitful:
+            fruitless.clear()
+            return _AT_ONCE
+        fruitless[number] += 1
+        spaced = fruitless[number] - _FRUITLESS
         if spaced <= 0:
             return _AT_ONCE
         return min(timedelta(hours=2.0 ** min(spaced, 5)), _WIDEST if spaced <= _FRUITLESS else _WIDEST_AT_LAST)

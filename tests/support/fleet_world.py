@@ -83,7 +83,6 @@ class FleetWorld:
         self.looks = 0
         self.acting: tuple[FleetProcess | None, Target] | None = None  # who works on what; None: a command
         self._holders = count(1)
-        self._applied: dict[str, str] = {}  # by target, the last attempt of which something was put into force
         self.agenda = Agenda()
         self.accounts = {name: self._account(name, rng) for name in account_names(targets)}
         self.identities = {  # the name of each account by how its provider knows it
@@ -246,11 +245,10 @@ class FleetWorld:
         process, name, now = self.processes[number], look.target, self.clock.now()
         if look.steps:
             self.note(name, f"{process.name}: {' '.join(look.steps)}: {look.outcome.value}; {look.message}")
-        is_applied = self._is_applied_first(look)
         wrong = process.clock.offset or self.store.ahead
         sweep = now + (_SWEEP_WITH_WRONG_CLOCKS if wrong else SWEEP) * (0.75 + 0.5 * self.luck.random())
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
-        fruitful = is_applied or bool(_FRUITS & set(look.steps))
+        fruitful = self._is_applied(look) or bool(_FRUITS & set(look.steps))
         pause = self.agenda.pause_after(number, name, fruitful=fruitful)
         open_state = look.state if look.state is not None and (look.state.attempt or look.state.request) else None
         decides_the_same = from_memory and not look.steps and look.next_look is not None  # until then
@@ -261,13 +259,10 @@ class FleetWorld:
             following = max(following, self.store.unavailable_until + timedelta(seconds=60 * self.luck.random()))
         self._divide(number, name, following, sweep)
 
-    def _is_applied_first(self, look: Look) -> bool:
-        """True if something new was put into force; what is put into force again and again is in vain."""
+    def _is_applied(self, look: Look) -> bool:
+        """True if something was put into force: whether it is accepted, which devices may wait for, is soon asked."""
         attempt = look.state.attempt if look.state is not None else None
-        if Step.APPLY not in look.steps or attempt is None or attempt.phase is not Phase.APPLIED:
-            return False
-        before, self._applied[look.target] = self._applied.get(look.target), attempt.id
-        return before != attempt.id
+        return Step.APPLY in look.steps and attempt is not None and attempt.phase is Phase.APPLIED
 
     def _divide(self, number: int, name: str, following: datetime, sweep: datetime) -> None:
         """What is due is done by the process to which the target belongs, now and then by another; each sweeps.
