@@ -24,7 +24,7 @@ from simulated_accounts import LAG, STANDING
 
 from rotator.core.actions import Step
 from rotator.core.adoption import AdoptionImpossible
-from rotator.core.holding import Hold
+from rotator.core.holding import Hold, HoldReason
 from rotator.core.left_over import left_over
 from rotator.core.model import Phase, Policy, Request, Strategy, Target
 from rotator.core.removal import RemovalImpossible
@@ -55,6 +55,11 @@ class HistoryLine:
 
     def __str__(self) -> str:
         return f"{str(self.at)[:19]}  {self.target:8} {self.text}"
+
+
+def _is_until_window(look: Look) -> bool:
+    """True if it waits for its window, which is not to be missed because of what was in vain before."""
+    return look.hold is not None and look.hold.reason is HoldReason.OUTSIDE_WINDOW
 
 
 class FleetWorld:
@@ -248,7 +253,7 @@ class FleetWorld:
         wrong = process.clock.offset or self.store.ahead
         sweep = now + (_SWEEP_WITH_WRONG_CLOCKS if wrong else SWEEP) * (0.75 + 0.5 * self.luck.random())
         following = sweep if look.next_look is None else min(look.next_look - process.clock.offset, sweep)
-        fruitful = self._is_applied(look) or bool(_FRUITS & set(look.steps))
+        fruitful = self._is_applied(look) or bool(_FRUITS & set(look.steps)) or _is_until_window(look)
         pause = self.agenda.pause_after(number, name, fruitful=fruitful)
         open_state = look.state if look.state is not None and (look.state.attempt or look.state.request) else None
         decides_the_same = from_memory and not look.steps and look.next_look is not None  # until then
