@@ -1,5 +1,6 @@
 """Asks a person at a terminal to agree to what a command has announced."""
 
+import signal
 import sys
 
 import typer
@@ -16,9 +17,13 @@ def confirm(name: str, question: str) -> None:
     """
     if not sys.stdin.isatty():
         raise CommandError(f"{name}: nothing was changed; add --yes to agree to it without a terminal", Exit.USAGE)
+    # What stops a command while it works would only be noted here, and the question would go on.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         agreed = typer.confirm(question, default=False, err=True)
     except typer.Abort:
         raise Interrupted from None
+    finally:
+        signal.signal(signal.SIGINT, handler)
     if not agreed:
         raise CommandError(f"{name}: nothing was changed")

@@ -14,12 +14,12 @@ _SHOW_CURSOR = "\x1b[?25h"  # a live display hides it
 
 def answer(failure: CommandFailure) -> None:
     """Prints the document on standard output, if JSON was asked for: whoever parses it finds one there."""
-    if not asks_for_json(sys.argv[1:]):
+    if sys.stdout is None or not asks_for_json(sys.argv[1:]):
         return
     try:
         sys.stdout.write(_document(failure))
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader went away: nothing is left that could be flushed at the end
+    except OSError:  # the reader went away, or the disk is full: nothing is left that could be flushed at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

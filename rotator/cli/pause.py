@@ -131,18 +131,24 @@ def _change(
 ) -> None:
     """Writes what `change` makes of the pauses, and records of what was read for that what it ended."""
     audit, target = context.composition.audit, scope.targets[0] if len(scope.targets) == 1 else ""
-    told = dict(facts)
+    told, is_announced = dict(facts), False
 
     def intended(pauses: Pauses) -> Pauses:
         changed = change(pauses)
         told.pop("everything", None)
         if pauses.problem:  # what nobody could read has ended, too
             told["everything"] = True
+        nonlocal is_announced
+        is_announced = True
         audit.intend(verb, target, **told)
         return changed
 
     try:
         context.components.pauses.change(intended)
+    except _NothingPaused:
+        if is_announced:  # somebody else wrote in between
+            audit.record(verb, target, AuditOutcome.REFUSED, **told, detail="it had ended meanwhile")
+        raise
     except ValueError as error:
         raise CommandError(str(error)) from None
     audit.record(verb, target, AuditOutcome.DONE, **told)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rotator.cli.confirmation import confirm
 from rotator.cli.context import CommandContext, open_context
-from rotator.cli.exits import CommandError, Exit
+from rotator.cli.exits import CommandError, Exit, Interrupted
 from rotator.cli.options import Output, Why
 from rotator.cli.printing import print_json, print_lines, safe, say
 from rotator.cli.waiting import when_free
@@ -187,11 +187,11 @@ def _once_free(context: CommandContext, name: str, act: Callable[[], TargetState
 
 
 def _carry_out(context: CommandContext, target: Target) -> Look | None:
-    """Looks until nothing more can be done now; returns the last look."""
+    """Looks until nothing more can be done now; returns the last look. Raises Interrupted if it is stopped before."""
     look: Look | None = None
     for _ in range(_MOST_LOOKS):
         if context.stop.is_set():
-            break
+            raise Interrupted
         look = context.components.engine.look(target)
         if look.hold is None or look.hold.reason.end is not HoldEnd.SOON:
             break

@@ -55,7 +55,7 @@ def continue_attempt(facts: Facts) -> Decision | None:
 def _next_step(facts: Facts, attempt: Attempt) -> Decision:
     if attempt.phase is Phase.STAGED:
         discards = attempt.refused or (attempt.put_back and not attempt.compromised)
-        return _discard(attempt) if discards else _apply(facts, attempt)
+        return _discard(facts, attempt) if discards else _apply(facts, attempt)
     attach = _attach(facts, attempt)
     if attach is not None:
         return attach
@@ -107,7 +107,9 @@ def _publish(facts: Facts, attempt: Attempt) -> Decision:
     if foreign is not None and not attempt.take_over:
         old = attempt.predecessor
         puts_back = can_put_back(attempt, facts.capabilities[attempt.staged.account])
-        return Restore(old) if old is not None and puts_back else foreign  # devices are out meanwhile
+        if old is None or not puts_back or _is_of_later_rotation(facts, attempt):
+            return foreign
+        return Restore(old)  # devices are out meanwhile
     counts = is_fresh(attempt.proved_at, facts) or _is_asked_in_vain(facts, attempt)
     return Publish(attempt.staged) if counts else Prove(attempt.staged)
 
@@ -197,7 +199,7 @@ def _inherits_from(facts: Facts, attempt: Attempt) -> Credential | None:
     return here[-1] if here else attempt.predecessor
 
 
-def _discard(attempt: Attempt) -> Action:
+def _discard(facts: Facts, attempt: Attempt) -> Decision:
     """Discards a password that was refused, or not accepted in time.
 
     If an earlier call may have been carried out, the ledger takes what that call may have left. The one credential of
@@ -210,4 +212,15 @@ def _discard(attempt: Attempt) -> Action:
         return Attach(named, (attempt.staged,))
     if is_spare(attempt) or not attempt.uncertain or old is None or old.password is None:
         return Abandon()
-    return Restore(old)
+    return (foreign_document_hold(facts) if _is_of_later_rotation(facts, attempt) else None) or Restore(old)
+
+
+def _is_of_later_rotation(facts: Facts, attempt: Attempt) -> bool:
+    """True if the document hands out what a rotation after the attempt has made: somebody restored an older state.
+
+    Nothing that this state knows is in force any more: to put its old password back would end what devices read.
+    """
+    consumer = facts.consumer
+    if attempt.take_over or consumer.attempt in (None, attempt.id) or consumer.rotated_at is None:
+        return False
+    return consumer.rotated_at > attempt.started_at

@@ -18,6 +18,7 @@ class Freeze:
     """One pause or blackout that is in force."""
 
     reason: HoldReason  # PAUSED or BLACKOUT
+    since: datetime
     until: datetime  # by both clocks
     words: str
     extent: Extent
@@ -57,6 +58,16 @@ class Freezes:
         """What holds retirements, for the longest time."""
         return next((freeze for freeze in self.in_force if freeze.extent is Extent.CHANGES), None)
 
+    @property
+    def rotations_since(self) -> datetime | None:
+        """When the first of what holds scheduled rotations began."""
+        return min((freeze.since for freeze in self.in_force), default=None)
+
+    @property
+    def retirements_since(self) -> datetime | None:
+        """When the first of what holds retirements began."""
+        return min((freeze.since for freeze in self.in_force if freeze.extent is Extent.CHANGES), default=None)
+
 
 _NOTHING = Freezes()
 
@@ -84,19 +95,20 @@ def freezes(target: Target, pauses: Pauses, clocks: Clocks) -> Freezes:
             in_force.append(_by_blackout(target, blackout))
     if pauses.problem:
         until = clocks.latest + _ASKED_AGAIN
-        in_force.append(Freeze(HoldReason.PAUSED, until, pauses.problem, Extent.CHANGES))
+        in_force.append(Freeze(HoldReason.PAUSED, now, until, pauses.problem, Extent.CHANGES))
     in_force.sort(key=lambda freeze: freeze.until, reverse=True)
     return Freezes(tuple(in_force), max(ended, default=None))
 
 
 def _by_pause(target: Target, pause: Pause) -> Freeze:
     scope = target.name if pause.scope.targets else pause.scope.arguments
-    return Freeze(HoldReason.PAUSED, pause.until, pause.words, pause.extent, f"rotator resume {scope}")
+    ended_by = f"rotator resume {scope}"
+    return Freeze(HoldReason.PAUSED, pause.since, pause.until, pause.words, pause.extent, ended_by)
 
 
 def _by_blackout(target: Target, blackout: Blackout) -> Freeze:
     words = f"blackout of policy {target.policy.name} until {blackout.end:%Y-%m-%d %H:%M} UTC: {blackout.reason}"
-    return Freeze(HoldReason.BLACKOUT, blackout.end, words, blackout.extent)
+    return Freeze(HoldReason.BLACKOUT, blackout.start, blackout.end, words, blackout.extent)
 
 
 def passes(request: Request | Attempt) -> bool:

@@ -9,6 +9,11 @@ from urllib.parse import urlsplit
 from rotator.fields.proxy import ProxySettings
 
 _EXPIRED, _NOT_YET_VALID, _OTHER_NAME = 10, 9, (62, 64)  # OpenSSL's X509_V_ERR_...: of a name, of an address
+_NO_TLS = (
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "RECORD_LAYER_FAILURE",
+)  # OpenSSL's words for an answer in plain text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Destination:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return self._why_untrusted(cause.verify_code)
             if isinstance(cause, ssl.SSLError):
-                return f"{self.host} does not speak TLS there: check the port in {self.key}"
+                return self._why_no_tls(cause)
         return ""
 
     def why_refused(self, error: BaseException) -> str:
@@ -47,6 +52,14 @@ class Destination:
             return f"the proxy {self.proxy} asks for another login (407): check proxy.username and proxy.password"
         said = f" ({status})" if status.isdigit() else ""
         return f"the proxy {self.proxy} refused it{said}: it has to allow CONNECT to {self.host}"
+
+    def _why_no_tls(self, error: ssl.SSLError) -> str:
+        if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return f"the connection to {self.host} broke during the TLS handshake"
+        if error.reason in _NO_TLS:
+            return f"{self.host} does not speak TLS there: check the port in {self.key}"
+        said = f" ({error.reason})" if error.reason else ""
+        return f"TLS with {self.host} failed: it may ask for a client certificate or another TLS version{said}"
 
     def _why_untrusted(self, code: int) -> str:
         whose = f"the TLS certificate of {self.host}"

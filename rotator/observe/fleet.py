@@ -217,8 +217,8 @@ def _state(seen: TargetSnapshot) -> str:
     return state_word(seen.state, seen.hold)
 
 
-def _frozen(seen: TargetSnapshot) -> tuple[bool, bool]:
-    return seen.is_paused, seen.freezes.of_retirements is not None
+def _frozen(seen: TargetSnapshot) -> tuple[datetime | None, datetime | None]:
+    return seen.freezes.rotations_since, seen.freezes.retirements_since
 
 
 def _blocked(hold: Hold | None) -> str | None:

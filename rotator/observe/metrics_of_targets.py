@@ -139,10 +139,11 @@ OF_TARGETS = (
         f"Replaced credentials whose disabling or deletion is more than {GRACE.seconds // 60} minutes overdue.",
     ),
     Described(
-        "rotator_retirement_held_timestamp_seconds",
+        "rotator_held_timestamp_seconds",
         "gauge",
         _TARGET,
-        "When the earliest retirement that a pause or a blackout holds became or becomes due. Absent if none is held.",
+        "From when on a pause or a blackout holds a rotation or a retirement that is due: "
+        "the later of when it began and when that became or becomes due, of the earliest. Absent if none is held.",
     ),
     Described(
         "rotator_hooks_failing",

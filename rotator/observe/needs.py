@@ -11,7 +11,7 @@ from enum import StrEnum
 from rotator.core.attempts import may_cut_off
 from rotator.core.password_age import deadline
 from rotator.core.verification import is_refused, overdue_from
-from rotator.observe.target_figures import TargetSnapshot, held_since, overdue_from_entry, seems_in_use
+from rotator.observe.target_figures import TargetSnapshot, held_since, late_from, seems_in_use
 
 
 class Need(StrEnum):
@@ -37,9 +37,10 @@ class Need(StrEnum):
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 """The moment of what holds now, whenever it began."""
+PAUSED_LONG = timedelta(days=7)
+"""So long somebody may hold what is due before anybody is told."""
 _FAILURES = 3
 _FIRST_LATE = timedelta(days=1)
-_PAUSED_LONG = timedelta(days=7)
 _DEVICES_OUT = timedelta(minutes=3)
 _STAYS_OPEN = timedelta(hours=1)
 _IN_USE = timedelta(hours=1)
@@ -80,14 +81,11 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
 
 def _of_what_is_late(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
     """Yields that retirements are late, or that a pause or a blackout holds what is due."""
-    state = seen.state
-    retiring = [entry for entry in state.ledger if not entry.stays_enabled]
-    if retiring and seen.freezes.of_retirements is None:
-        yield Need.RETIREMENT_OVERDUE, min(overdue_from_entry(entry, seen.target.policy.usage) for entry in retiring)
-    rotation = state.next_rotation if seen.is_paused and not seen.has_left else None
-    held = [since for since in (rotation, held_since(seen)) if since is not None]
-    if held:
-        yield Need.PAUSED_LONG, min(held) + _PAUSED_LONG
+    late, held = min(late_from(seen), default=None), held_since(seen)
+    if late is not None:
+        yield Need.RETIREMENT_OVERDUE, late
+    if held is not None:
+        yield Need.PAUSED_LONG, held + PAUSED_LONG
 
 
 def _of_the_schedule(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from rotator.core.holding import HoldEnd, HoldReason
 from rotator.core.model import Target
-from rotator.observe.needs import Need
+from rotator.observe.needs import PAUSED_LONG, Need
 from rotator.observe.notices import TOPICS, URGENT
-from rotator.observe.target_figures import TargetSnapshot
+from rotator.observe.target_figures import TargetSnapshot, rotation_held_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,12 @@ _OF_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     Need.AGE_LIMIT_NEAR: ("", (_REPORT, _OVER_AGE)),
     Need.OVERDUE: ("", (_PLAN, _OVERDUE)),
     Need.FIRST_LATE: ("", (_PLAN,)),
-    Need.PAUSED_LONG: ("The first says what holds it; the second rotates all the same.", (_STATUS, _DESPITE)),
+    Need.PAUSED_LONG: ("End the pause, or take the blackout out of its policy.", (_STATUS,)),
     Need.UNVERIFIED: ("", (_VERIFY,)),
     Need.NOT_LOOKED_AT: ("Can Vault be read?", ()),
     Need.IN_THE_FUTURE: ("A clock was wrong.", ()),
 }
+_ROTATION_HELD = ("The first says what holds it; the second rotates all the same.", (_STATUS, _DESPITE))
 # None of them cuts anybody off: such commands are in the documentation, with what to consider first.
 _OF_HOLDS: Mapping[HoldReason, tuple[str, ...]] = {
     HoldReason.DOCUMENT_DELETED: (_ADOPT,),
@@ -93,9 +94,17 @@ def remedies(words: Collection[str], seen: TargetSnapshot) -> Iterator[Remedy]:
     for need in BY_URGENCY:
         if need in words:
             advice, commands = _OF_NEEDS[need]
+            if need is Need.PAUSED_LONG and _rotation_is_held_long(seen):
+                advice, commands = _ROTATION_HELD
             if seen.has_left:
                 advice, commands = f"Its target was {'removed' if seen.target.removed else 'retired'}.", (_RETIRE,)
             yield Remedy(need, TOPICS[need], advice, _filled(commands, seen.target))
+
+
+def _rotation_is_held_long(seen: TargetSnapshot) -> bool:
+    """True unless only a retirement is: a rotation would leave one more credential that is held."""
+    since = rotation_held_since(seen)
+    return since is not None and since + PAUSED_LONG <= seen.at
 
 
 def commands_of_hold(reason: HoldReason, seen: TargetSnapshot) -> tuple[str, ...]:

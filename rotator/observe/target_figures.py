@@ -1,6 +1,6 @@
 """The figures of one target, from its state document, as the metrics and the status show them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -59,12 +59,32 @@ def _due(entry: LedgerEntry, wanted: UsageRules | None) -> datetime:
     return entry.ends_at if entry.cut_off else extended_until(wanted, entry)
 
 
+def rotation_held_since(seen: TargetSnapshot) -> datetime | None:
+    """Returns from when on a freeze holds a rotation that is due; None if none is held."""
+    since, due = seen.freezes.rotations_since, seen.state.next_rotation
+    return None if since is None or due is None or seen.has_left else max(since, due)
+
+
 def held_since(seen: TargetSnapshot) -> datetime | None:
-    """Returns when the first retirement that a freeze holds becomes, or became, due; None if none is held."""
-    if seen.freezes.of_retirements is None:
-        return None
-    wanted = seen.target.policy.usage
-    return min((_due(entry, wanted) for entry in seen.state.ledger if not entry.stays_enabled), default=None)
+    """Returns from when on a freeze holds something that is due, a rotation or a retirement; None if it holds none.
+
+    What was overdue before the freeze began is held by something else.
+    """
+    rotation, since, wanted = rotation_held_since(seen), seen.freezes.retirements_since, seen.target.policy.usage
+    held = [rotation] if rotation is not None else []
+    if since is not None:
+        waiting = [entry for entry in seen.state.ledger if not entry.stays_enabled]
+        held += [max(since, _due(entry, wanted)) for entry in waiting if overdue_from_entry(entry, wanted) >= since]
+    return min(held, default=None)
+
+
+def late_from(seen: TargetSnapshot) -> Iterator[datetime]:
+    """Yields when each retirement that no freeze holds becomes, or became, overdue."""
+    since = seen.freezes.retirements_since
+    for entry in seen.state.ledger:
+        late = overdue_from_entry(entry, seen.target.policy.usage)
+        if not entry.stays_enabled and (since is None or late < since):
+            yield late
 
 
 def overdue(entry: LedgerEntry, wanted: UsageRules | None, now: datetime) -> bool:
@@ -122,12 +142,8 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
         float(not is_refused(seen.state)) if seen.state.verification is not None else None
     ),
     "rotator_target_verification_overdue": lambda seen, now: float(is_overdue(seen.state, seen.target.policy, now)),
-    "rotator_retirement_overdue": lambda seen, now: float(
-        sum(overdue(entry, seen.target.policy.usage, now) for entry in seen.state.ledger)
-        if seen.freezes.of_retirements is None
-        else 0
-    ),
-    "rotator_retirement_held_timestamp_seconds": lambda seen, _: _stamp(held_since(seen)),
+    "rotator_retirement_overdue": lambda seen, now: float(sum(now > late for late in late_from(seen))),
+    "rotator_held_timestamp_seconds": lambda seen, _: _stamp(held_since(seen)),
     "rotator_hooks_failing": lambda seen, _: float(sum(owed.failures > 0 for owed in seen.state.owed)),
     "rotator_ended_still_accepted": lambda seen, _: float(sum(ended.accepted > 0 for ended in seen.state.ended)),
 }
@@ -141,7 +157,7 @@ OF_REMOVED = (
     "rotator_attempt_open_timestamp_seconds",
     "rotator_target_devices_out",
     "rotator_retirement_overdue",
-    "rotator_retirement_held_timestamp_seconds",
+    "rotator_held_timestamp_seconds",
     "rotator_hooks_failing",
     "rotator_ended_still_accepted",
 )

@@ -132,20 +132,21 @@ def usernames_are_valid(checked: CheckedSettings) -> Iterator[Finding]:
 
 def usernames_are_as_documented(checked: CheckedSettings) -> Iterator[Finding]:
     """A username that the provider's pages advise against may be mistyped; one warning for each account."""
-    strange: dict[str, list[LinkedTarget]] = {}
+    strange: dict[str, list[tuple[LinkedTarget, str]]] = {}
     for linked in checked.linked:
         credential, pattern = linked.target.credential, linked.capabilities.username_pattern
         refused = not all(re.fullmatch(pattern, name) for name in _new_usernames(linked))  # by the check above
         there = () if credential.new or refused else credential.names
-        if not all(re.fullmatch(pattern, name) for name in there):
-            strange.setdefault(linked.target.provider, []).append(linked)
-    for first, *more in strange.values():
-        what = f"has another form than the usernames that {first.account.type} accounts take for certain"
-        what += f", as {len(more):,} more of this account" * bool(more)
-        remedy = (
-            f"keep it if the account shows it exactly so; certain is what matches {first.capabilities.username_pattern}"
-        )
-        yield Finding((*first.loc, "credential"), what, remedy, fatal=False)
+        name = next((name for name in there if not re.fullmatch(pattern, name)), None)
+        if name is not None:
+            strange.setdefault(linked.target.provider, []).append((linked, name))
+    for (first, name), *more in strange.values():
+        form = f"the form that {first.account.type} is sure to accept"
+        what = f"{name!r} does not match {first.capabilities.username_pattern}, {form}"
+        if more:
+            are = "more target of this account is" if len(more) == 1 else "more targets of this account are"
+            what += f" ({len(more):,} {are} like it)"
+        yield Finding((*first.loc, "credential"), what, "keep it if the account shows exactly this name", fatal=False)
 
 
 def _new_usernames(linked: LinkedTarget) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,9 @@ _ACCEPTED = _series("rotator_target_accepted", _TARGET)
 _UNVERIFIED = _series("rotator_target_verification_overdue", _TARGET)
 _OPEN = _series("rotator_attempt_open_timestamp_seconds", _TARGET)
 _LATE = _series("rotator_retirement_overdue", _TARGET)
-_RETIREMENT_HELD = _series("rotator_retirement_held_timestamp_seconds", _TARGET)
+_FROZEN = _series("rotator_held_timestamp_seconds", _TARGET)
 _HELD_FOR = (
-    "Its rotation, or the end of what was replaced, has been due for 7d 0h 20m 0s. "
+    "A rotation, or the end of what was replaced, has been held for 7d 0h 20m 0s. "
     "rotator status says what holds it, and why."
 )
 _STILL = _series("rotator_ended_still_accepted", _TARGET)
@@ -118,14 +118,14 @@ def _fleet_case(
 
 _PAUSED_LONG = Case(
     "RotatorTargetPausedLong",
-    {_NEXT: "0x11000", _PAUSED: "1x11000"},
+    {_FROZEN: "0x11000"},
     "10100m",
     "10080m",
     _PHONE,
     "warning",
     "A pause or a blackout holds what is due at phone",
     _HELD_FOR,
-    quiet={_NEXT: "0x11000", _PAUSED: "0x11000"},
+    quiet={_NEXT: "0x11000", _PAUSED: "1x11000"},
 )
 CASES = (
     Case(
@@ -231,7 +231,6 @@ CASES = (
         quiet={_NEXT: "0x1500", _LAST: "0x1500"},
     ),
     _PAUSED_LONG,
-    replace(_PAUSED_LONG, series={_RETIREMENT_HELD: "0x11000"}, quiet=None),
     Case(
         "RotatorDevicesCutOff",
         {_OUT: "0x3 1x20"},
@@ -692,7 +691,7 @@ CASES = (
         "warning",
         "A pause or a blackout holds what is due at 3 targets of prod",
         (
-            "Their rotations, or the ends of what removed ones left, have been due for more than a week. "
+            "Their rotations, or the ends of what was replaced, have been due for more than a week. "
             "rotator status --state paused_long names them."
         ),
     ),

@@ -96,7 +96,8 @@ class ShownFleet:
             refused = Verification(now - timedelta(minutes=9), accepted=False, proof="403 Forbidden", refusals=2)
             return replace(rest, verification=refused), Hold(HoldReason.PUBLISHED_REFUSED, "refused twice"), None
         if number == 5:
-            pause = Freeze(HoldReason.PAUSED, now + 2 * DAY, "paused by uid:1000: PBX is replaced", Extent.CHANGES)
+            since, until = now - 8 * DAY, now + 2 * DAY
+            pause = Freeze(HoldReason.PAUSED, since, until, "paused by uid:1000: PBX is replaced", Extent.CHANGES)
             late = replace(rest, next_rotation=now - 8 * DAY)
             return late, Hold(HoldReason.PAUSED, pause.words, pause.until), Freezes((pause,))
         if number == 6:

@@ -276,7 +276,7 @@ def test_accounts_show_when_they_were_compared_and_checked_and_what_came_of_it(f
     monkeypatch.setitem(fleet.components.engine._documents.evidence._known, key, (0.0, known, ""))
     page = read(fleet, "/accounts")
     assert "2 orphaned" in [tag.text for tag in page.all("span") if tag.attributes.get("class") == "bad"]
-    for said in ("5 h ago", "1 never rotated", "read 1 h ago", "written 3 d ago", "1 credential of a check"):
+    for said in ("5 h ago", "1 never rotated", "read-only 1 h ago", "with writes 3 d ago", "1 credential of a check"):
         assert said in page.text
     assert "changed" not in page.text
     assert "rotator reconcile vobiz-lab" in page.texts("code")

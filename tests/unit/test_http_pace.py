@@ -1,6 +1,7 @@
 """One pace for an account: for all its threads and configuration entries, and for other processes by the book."""
 
 from datetime import timedelta
+from functools import partial
 from hashlib import new
 from threading import Event, Thread
 
@@ -177,24 +178,38 @@ def test_a_process_that_hardly_knows_vaults_time_learns_it_before_it_reserves_be
 
 
 class Contended(MemoryStore):
-    """Another process writes first, once, which takes this one a second to find out."""
+    """Other processes write first, so many times in a row; it takes this one a while each time to find out."""
 
-    conflicts = 1
+    def __init__(self, clock: FakeClock, conflicts: int, lost: timedelta) -> None:
+        super().__init__(clock)
+        self._conflicts, self._lose = conflicts, partial(clock.advance, lost)
 
     def write_pace(self, account: str, pace: AccountPace) -> None:
-        self.paces[account] = AccountPace(pace.version - 1 + self.conflicts)
-        if self.conflicts:
-            self.conflicts = 0
-            assert isinstance(self._clock, FakeClock)
-            self._clock.advance(SECOND)
+        is_late = self._conflicts > 0
+        self.paces[account] = AccountPace(pace.version if is_late else pace.version - 1)
+        if is_late:
+            self._conflicts -= 1
+            self._lose()
         super().write_pace(account, pace)
 
 
 def test_a_conflict_moves_no_slot_into_the_future():
     """What a slot needs is as long ahead as a write takes, and not as a lost one and all that follows from it."""
     clock = FakeClock()
-    (pacer,) = pacers(clock, Contended(clock), "me")
+    (pacer,) = pacers(clock, Contended(clock, 1, SECOND), "me")
     assert sent_by(clock, pacer, 1) < 1.1
+
+
+def test_who_often_comes_second_goes_on_with_the_others_at_the_shared_pace():
+    """After five conflicts Vault was taken for away: slots beside those of the others, at a quarter of the limit."""
+    clock = FakeClock()
+    (alone,) = pacers(clock, MemoryStore(clock), "me")
+    usual = sent_by(clock, alone, 40)
+    store = Contended(clock, 20, timedelta())
+    (pacer,) = pacers(clock, store, "me")
+    began = clock.monotonic()
+    assert sent_by(clock, pacer, 40) - began <= usual + 0.5
+    assert store.paces["k1"].taken_by == "me"
 
 
 def test_entries_of_one_account_share_a_pacer_and_the_lowest_limit():

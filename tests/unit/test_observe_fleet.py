@@ -17,7 +17,9 @@ from rotator.core.model import Counts, Ended, EndedBy, Ending, Phase, Target, Ta
 from rotator.core.schedule import Every
 from rotator.core.usage_rules import Sighting
 from rotator.observe.fleet import LOOKED_AT_WITHIN, GroupSums, KnownFleet
-from rotator.observe.needs import Need
+from rotator.observe.needs import Need, needs
+from rotator.observe.remedies import remedies
+from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import FILTERS, ORPHAN, STATES, has_a_word, words
 from rotator.testing import FakeClock
 
@@ -25,10 +27,11 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOMENT = timedelta(seconds=1)
 HOLDS = (None, *(Hold(reason, "why") for reason in HoldReason))
 SEEN = Sighting(FakeClock().now(), in_use=True, evidence="provider: registered")
+BEFORE = FakeClock().now() - 30 * DAY
 FREEZES = (
     Freezes(),
-    Freezes((Freeze(HoldReason.PAUSED, FakeClock().now(), "why", Extent.CHANGES),)),
-    Freezes((Freeze(HoldReason.BLACKOUT, FakeClock().now(), "why", Extent.ROTATIONS),)),
+    Freezes((Freeze(HoldReason.PAUSED, BEFORE, FakeClock().now(), "why", Extent.CHANGES),)),
+    Freezes((Freeze(HoldReason.BLACKOUT, BEFORE, FakeClock().now(), "why", Extent.ROTATIONS),)),
 )
 PUBLISHED = TargetState("office", published=replace(OLD, made_at=FakeClock().now()))
 
@@ -265,6 +268,34 @@ def test_a_retirement_that_a_freeze_holds_is_told_of_after_a_week(how):
             after = {need for need, _ in group.in_need(now + 7 * DAY + MOMENT, LOOKED_AT_WITHIN)}
         assert Need.PAUSED_LONG not in before
         assert (Need.PAUSED_LONG in after) is told
+
+
+def test_a_freeze_that_begins_over_what_is_late_is_not_told_of_before_it_has_lasted_a_week():
+    """It fired as soon as a nightly blackout began: a failing hook had kept a retirement for eight days."""
+    now = FakeClock().now()
+    paused = Freezes((Freeze(HoldReason.BLACKOUT, now, now + 9 * DAY, "nightly", Extent.CHANGES),))
+    late = replace(PUBLISHED, ledger=(replace(ENTRY, disable_at=now - 8 * DAY),))
+    waits = replace(PUBLISHED, next_rotation=now - 8 * DAY)
+    for state, before, after in (
+        (late, {Need.RETIREMENT_OVERDUE}, {Need.RETIREMENT_OVERDUE}),
+        (waits, set(), {Need.PAUSED_LONG}),
+        (replace(PUBLISHED, ledger=(replace(ENTRY, disable_at=now - MOMENT),)), set(), {Need.PAUSED_LONG}),
+    ):
+        found = dict(needs(TargetSnapshot(TARGET, state, now, freezes=paused)))
+        found = {need: found[need] for need in (Need.RETIREMENT_OVERDUE, Need.PAUSED_LONG) if need in found}
+        assert {need for need, since in found.items() if since <= now + 7 * DAY - MOMENT} == before
+        assert {need for need, since in found.items() if since <= now + 7 * DAY} == after
+
+
+def test_a_rotation_within_a_freeze_is_advised_only_if_the_freeze_has_held_one_for_long():
+    """It ends nothing that was replaced, and would leave one more credential that is held."""
+    now, (_, paused, _) = FakeClock().now(), FREEZES
+    held = replace(PUBLISHED, next_rotation=now + DAY, ledger=(replace(ENTRY, disable_at=now),))
+    for late, advised in ((7 * DAY, False), (8 * DAY - MOMENT, False), (8 * DAY, True)):
+        seen = TargetSnapshot(TARGET, held, now + late, freezes=paused)
+        (remedy,) = remedies({Need.PAUSED_LONG}, seen)
+        assert any("--despite-pause" in command for command in remedy.commands) is advised
+        assert ("End the pause" in remedy.advice) is not advised
 
 
 @pytest.mark.parametrize("first", ["rotation", "retirement"])

@@ -513,8 +513,8 @@ def test_a_retirement_that_a_freeze_holds_has_the_time_from_which_it_is_held() -
     source, now = metrics(clock), clock.now()
     left = replace(target(), removed=True)
     waiting = entry(now, disable_in=timedelta(hours=1))
-    frozen = Freezes((Freeze(HoldReason.BLACKOUT, now + 300 * DAY, "merger", Extent.CHANGES),))
-    key = ("rotator_retirement_held_timestamp_seconds", ("phone",))
+    frozen = Freezes((Freeze(HoldReason.BLACKOUT, now, now + 300 * DAY, "merger", Extent.CHANGES),))
+    key = ("rotator_held_timestamp_seconds", ("phone",))
     for seen, freezes, expected in (
         (left, frozen, (now + timedelta(hours=1)).timestamp()),
         (left, Freezes(), None),

@@ -192,7 +192,8 @@ def test_a_fleet_of_usernames_with_dashes_is_one_warning_an_account(tmp_path):
     )
     (warning,) = warnings_of(text, tmp_path)
     assert warning.key == "targets[0].credential"
-    assert warning.what.endswith("take for certain, as 2 more of this account")
+    form = "'phone-01' does not match [A-Za-z0-9]+, the form that vobiz is sure to accept"
+    assert warning.what == f"{form} (2 more targets of this account are like it)"
 
 
 def test_every_check_is_run_once():

@@ -151,10 +151,10 @@ def _compared(evidence: AccountEvidence, now: datetime) -> Iterator[Child]:
 
 
 def _checked(evidence: AccountEvidence, now: datetime) -> Iterator[Child]:
-    yield f"read {relative(evidence.checked_at, now)}" if evidence.checked_at is not None else "not yet"
+    yield f"read-only {relative(evidence.checked_at, now)}" if evidence.checked_at is not None else "not yet"
     if evidence.written_at is not None:
         yield h("br")
-        yield f"written {relative(evidence.written_at, now)}"
+        yield f"with writes {relative(evidence.written_at, now)}"
     if evidence.scratch:
         yield h("br")
         yield h("span", f"{counted(len(evidence.scratch), 'credential')} of a check", css="warn")

@@ -10,7 +10,7 @@ from rotator.core.pace import URGENT_HELD, AccountPace, Moment, Slots
 from rotator.fields.network import RateLimit
 from rotator.ports import Clock, Conflict, PaceBook, StoreError
 
-_TRIES = 5  # of a check-and-set, each after a read
+_TRIES = 25  # of a check-and-set, each after a read: with ten processes that begin at once, some lose ten in a row
 _SOON = 0.001  # seconds: the shortest sleep
 _SHARP = timedelta(milliseconds=50)  # Vault's time is known well enough to reserve slots beside those of others
 _RESERVING = 1.0  # seconds after which a thread looks again, whatever has become of the reservation

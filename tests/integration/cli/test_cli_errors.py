@@ -216,6 +216,17 @@ def test_a_fault_of_ours_is_told_to_programs_without_its_values():
     assert "hunter2" not in child.stdout
 
 
+@pytest.mark.parametrize("stdout", [">/dev/full", ">&-"])
+def test_an_error_that_cannot_be_written_keeps_its_exit_code(environment, stdout):
+    environment.configure([OFFICE])
+    command = f"{sys.executable} -m rotator status ofice -o json -c {environment.config} {stdout}"
+    shell = ["bash", "-c", command]
+    child = subprocess.run(shell, env=environment.variables, capture_output=True, text=True, timeout=30, check=False)
+    assert child.returncode == 2
+    assert "did you mean 'office'?" in child.stderr
+    assert "Traceback" not in child.stderr
+
+
 def test_a_reader_that_goes_away_from_an_error_is_no_error(environment):
     environment.configure([OFFICE], vault={"address": "http://127.0.0.1:9", "connect_timeout": "1s"})
     words = ["status", "-o", "json", "-c", str(environment.config)]

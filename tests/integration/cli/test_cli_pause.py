@@ -132,6 +132,23 @@ def test_what_is_paused_is_never_taken_for_lifted_because_it_was_deleted(fleet, 
     assert run_command("rotate", "--all").code == 0
 
 
+def test_who_resumes_second_has_it_on_record_that_nothing_was_left(fleet, run_command, monkeypatch):
+    """With `audit.required` the announcement stood there alone, as if the process had died."""
+    fleet.configure([LABELLED], audit={"required": True})
+    assert run_command("pause", "office", "--reason", "freeze", "--until", "2d").code == 0
+    write = VaultStore.write_pauses
+
+    def write_second(store: VaultStore, pauses: Pauses) -> None:
+        monkeypatch.setattr(VaultStore, "write_pauses", write)
+        write(store, pauses)
+        write(store, pauses)
+
+    monkeypatch.setattr(VaultStore, "write_pauses", write_second)
+    assert run_command("resume", "office").code == 1
+    outcomes = [record["outcome"] for record in fleet.vault_audit() if record["verb"] == "resume"]
+    assert outcomes == ["intended", "refused"]
+
+
 def test_what_comes_back_while_it_is_resumed_has_ended_as_the_report_says(fleet, run_command, monkeypatch):
     """It was read twice, and restored in between: the report said that it had ended, and the target stayed paused."""
     assert run_command("pause", "office", "--reason", "freeze", "--until", "2d").code == 0

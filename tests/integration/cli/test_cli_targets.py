@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from daemon_environment import DaemonEnvironment
 from polling import eventually
+from terminal_talk import TerminalTalk
 
 from rotator.core.evidence import AccountEvidence, Scratch
 from rotator.core.model import Credential
@@ -164,3 +165,13 @@ def test_what_a_check_left_at_an_account_that_was_removed_is_named(environment, 
     assert run_command("status", "office", "-o", "json").json["left_by_checks"] == []
     store.write_evidence("vobiz-of-before", AccountEvidence(2))
     assert run_command("status", "-o", "json").json["left_by_checks"] == []
+
+
+def test_ctrl_c_at_the_question_changes_nothing(rotated):
+    """It was only noted, and the question went on: a `y` after it retired half of what was announced, with code 0."""
+    talk = TerminalTalk(["retire", "office", "--published", "-c", str(rotated.config)], rotated.variables)
+    talk.answer("[y/N]", "\x03")
+    assert talk.end() == 130
+    assert "stopped" in talk.said
+    assert rotated.published_works("sip/office")
+    assert rotated.state("office").retired_at is None

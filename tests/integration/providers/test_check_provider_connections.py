@@ -16,6 +16,7 @@ from provider_fixtures import TOKEN, RecordingMeter, account_options, http_respo
 from rotator.core.evidence import AssumptionResult, Shown
 from rotator.daemon.clock import SystemClock, SystemRandomness
 from rotator.engine.account_check import AccountCheck
+from rotator.fields.connecting import Destination
 from rotator.fields.proxy import ProxySettings
 from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.client import Http
@@ -147,6 +148,26 @@ def test_a_server_without_tls():
     with raw_server(answer) as (plain, _):
         url = plain.replace("http:", "https:")
         assert refused(url).endswith(f"{where(url)} does not speak TLS there: check the port in base_url")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "said"),
+    [
+        (ssl.SSLError, "WRONG_VERSION_NUMBER", "x does not speak TLS there: check the port in base_url"),
+        (ssl.SSLEOFError, "UNEXPECTED_EOF_WHILE_READING", "the connection to x broke during the TLS handshake"),
+        (ssl.SSLZeroReturnError, None, "the connection to x broke during the TLS handshake"),
+        (
+            ssl.SSLError,
+            "UNSUPPORTED_PROTOCOL",
+            "TLS with x failed: it may ask for a client certificate or another TLS version (UNSUPPORTED_PROTOCOL)",
+        ),
+    ],
+)
+def test_why_tls_failed_is_told_apart(kind, reason, said):
+    """A server that asks for a client certificate was said to speak no TLS."""
+    error = kind(1, "said by OpenSSL")
+    error.reason = reason
+    assert Destination("x", "base_url", "ca_file").why_not(error) == said
 
 
 def test_a_name_that_does_not_exist():

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
 from core_facts import ENTRY, HOUR, IN_PLACE, NEW, NOW, OLD, OTHER, STAGED, attempt, document, facts
 
-from rotator.core.actions import Abandon, Apply, Disable, Settle, Verb
+from rotator.core.actions import Abandon, Apply, Disable, Restore, Settle, Verb
 from rotator.core.decide import decide
 from rotator.core.holding import HoldReason
-from rotator.core.model import Strategy
+from rotator.core.model import Phase, Strategy
 
 
 def test_nothing_is_applied_that_could_not_be_published_unless_it_is_to_be_taken_over():
@@ -37,3 +38,23 @@ def test_an_unsettled_password_is_tried_and_then_the_old_one_if_that_is_known():
     for old, tried in ((OLD, OLD), (replace(OLD, password=None), None), (None, None)):
         uncertain = attempt(strategy=Strategy.IN_PLACE, staged=OLD, predecessor=old, uncertain=True)
         assert decide(facts(IN_PLACE, state_attempt=uncertain)) == Settle(OLD, tried)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"uncertain": True, "put_back": True}, {"phase": Phase.PROVED, "uncertain": True, "applied_at": NOW}]
+)
+def test_nothing_is_put_back_beside_what_a_later_rotation_has_published(changes):
+    """The state is an older one that somebody restored: the old password that it knows ended long ago."""
+    undone = attempt(strategy=Strategy.IN_PLACE, staged=replace(OLD, attempt="2"), **changes)
+    later = replace(document(OTHER), rotated_at=NOW + HOUR, attempt="9")
+    assert decide(facts(IN_PLACE, state_attempt=undone, consumer=later)).reason is HoldReason.FOREIGN_DOCUMENT
+    others = (
+        replace(later, rotated_at=NOW),  # an older version of the document was restored
+        replace(later, attempt=None),  # somebody wrote it
+        replace(later, rotated_at=None),
+        replace(later, attempt="2"),  # somebody changed it
+    )
+    for document_ in others:
+        assert decide(facts(IN_PLACE, state_attempt=undone, consumer=document_)) == Restore(OLD)
+    taken = replace(undone, take_over=True, put_back=True, phase=Phase.STAGED)
+    assert decide(facts(IN_PLACE, state_attempt=taken, consumer=later)) == Restore(OLD)

@@ -139,9 +139,9 @@ HOLDS = {
     HoldReason.RETIREMENT_DELAYED: facts(state_ledger=(replace(ENTRY, not_before=NOW + HOUR, note="active calls"),)),
     HoldReason.RETIREMENTS_CAPPED: facts(state_ledger=(ENTRY,), retirements_left=0),
     HoldReason.RENAMED: facts(state_renamed_to="reception"),
-    HoldReason.PAUSED: facts(freezes=Freezes((Freeze(HoldReason.PAUSED, NOW + DAY, "paused", Extent.CHANGES),))),
+    HoldReason.PAUSED: facts(freezes=Freezes((Freeze(HoldReason.PAUSED, NOW, NOW + DAY, "paused", Extent.CHANGES),))),
     HoldReason.BLACKOUT: facts(
-        freezes=Freezes((Freeze(HoldReason.BLACKOUT, NOW + DAY, "year's end", Extent.CHANGES),))
+        freezes=Freezes((Freeze(HoldReason.BLACKOUT, NOW, NOW + DAY, "year's end", Extent.CHANGES),))
     ),
     HoldReason.RETIRED: facts(state_retired_at=NOW),
     HoldReason.FORMER_PATH: facts(

@@ -198,6 +198,22 @@ def test_a_policys_blackout_holds_like_a_pause():
     assert freezes(target, Pauses(), Clocks(NOW - 2 * HOUR, NOW)).of_rotations, "it has begun by one clock"
 
 
+def test_a_freeze_began_with_the_first_of_what_is_in_force():
+    blackout = Blackout(NOW - 3 * HOUR, NOW + HOUR, "launch", Extent.ROTATIONS)
+    target = replace(TARGET, policy=replace(TARGET.policy, blackouts=(blackout,)))
+    pauses = tuple(
+        Pause(Scope(targets=(TARGET.name,)), NOW - begun * HOUR, NOW + (9 - begun) * HOUR, Origin("uid:1000", "why"))
+        for begun in (1, 2)
+    )
+    found = freezes(target, Pauses(1, pauses), Clocks(NOW, NOW))
+    assert (found.rotations_since, found.retirements_since) == (NOW - 3 * HOUR, NOW - 2 * HOUR)
+    found = freezes(target, Pauses(), Clocks(NOW, NOW))
+    assert (found.rotations_since, found.retirements_since) == (NOW - 3 * HOUR, None)
+    found = freezes(TARGET, Pauses(problem="what is paused was deleted"), Clocks(NOW, NOW + HOUR))
+    assert (found.rotations_since, found.retirements_since) == (NOW, NOW)
+    assert (Freezes().rotations_since, Freezes().retirements_since) == (None, None)
+
+
 def test_blackouts_that_meet_are_one():
     """What is due in them begins after all of them."""
     first, second = Blackout(NOW, NOW + DAY, "one"), Blackout(NOW + DAY, NOW + 3 * DAY, "two")

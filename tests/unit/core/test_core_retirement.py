@@ -46,7 +46,7 @@ def test_what_a_key_has_no_right_to_end_is_told():
     hold = decide(facts(state_ledger=(ENTRY,), **shut))
     why = "the key of fake may not disable, as several refusals in a row say: give it that right"
     assert hold == Hold(HoldReason.NOT_RETIRED, f"{why}; {ENTRY.label} is not retired meanwhile", NOW + HOUR)
-    frozen = Freezes((Freeze(HoldReason.PAUSED, NOW + DAY, "paused", Extent.CHANGES),))
+    frozen = Freezes((Freeze(HoldReason.PAUSED, NOW, NOW + DAY, "paused", Extent.CHANGES),))
     assert decide(facts(state_ledger=(ENTRY,), freezes=frozen, **shut)).reason is HoldReason.PAUSED
     leaked = replace(ENTRY, compromised=True)
     assert decide(facts(state_ledger=(leaked,), **shut)) == Disable(leaked)

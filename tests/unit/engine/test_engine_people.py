@@ -11,8 +11,9 @@ from rotator.core.actions import Step
 from rotator.core.audit_words import AuditVerb
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.holding import HoldReason
-from rotator.core.model import Purpose, Target
+from rotator.core.model import Phase, Purpose, Target, Verification
 from rotator.engine import Engine
+from rotator.ports import Versioned
 from rotator.testing import GENERATED, FakeFault
 
 HOUR = timedelta(hours=1)
@@ -256,3 +257,33 @@ def test_a_take_over_that_is_cut_anywhere_gives_the_same_overlap(target):
         assert not works(world, handed_out)
         assert world.state.ledger == ()
     raise AssertionError("it never ended uncut")
+
+
+def test_a_state_that_somebody_restores_from_amid_a_rotation_in_place_puts_nothing_back():
+    """Its attempt had ended long ago: it was proved in vain, and an old password was set under what devices read."""
+    world = EngineHarness(IN_PLACE)
+    world.provider.add("office")
+    engine = world.engine()
+    world.until_rotated(engine)
+    world.settle(engine, 20 * DAY)
+    versioned = world.store.states["office"]
+    verified = replace(versioned.state, verification=Verification(world.clock.now(), accepted=True))
+    world.store.states["office"] = replace(versioned, state=verified)
+    world.provider.slow_to_accept = 9
+    world.request(engine)
+    engine.look(world.target)
+    amid = world.store.states["office"]
+    assert amid.state.attempt.phase is Phase.APPLIED
+    world.provider.slow_to_accept = 0
+    world.until_rotated(engine)
+    for _ in range(2):
+        world.settle(engine, 20 * DAY)
+        world.request(engine)
+        world.until_rotated(engine)
+    assert world.published_works
+
+    current = world.store.states["office"]
+    world.store.states["office"] = Versioned(replace(amid.state, claim=None), current.version + 1)
+    look = world.settle(world.engine(), DAY)
+    assert world.published_works
+    assert look.hold.reason is HoldReason.FOREIGN_DOCUMENT
