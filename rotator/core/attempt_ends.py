@@ -42,13 +42,15 @@ def after_abandon(
     `ledger_after`.
     """
     attempt = open_attempt(state)
+    # In place, the attempt of a state that is older than the document ends without that: see `_discard`.
+    is_put_back = attempt.put_back and (is_spare(attempt) or not attempt.uncertain)
     moved = replace(
         after_event(state, AttemptEvent.ABANDON),
         ledger=ledger_after(state.ledger, attempt, now, kept_for, strays=strays),
-        request=state.request if attempt.put_back else _renewed(state, now, removed=removed),
+        request=state.request if is_put_back else _renewed(state, now, removed=removed),
     )
     message = state.last_error
-    if attempt.put_back:
+    if is_put_back:
         what = "the trunks were pointed back" if is_spare(attempt) else "the old password was put back"
         message += f"; {what}, and no other is tried before {not_before:%Y-%m-%dT%H:%M:%SZ} unasked"
     return after_failure(moved, message, not_before)

@@ -212,7 +212,9 @@ def _discard(facts: Facts, attempt: Attempt) -> Decision:
         return Attach(named, (attempt.staged,))
     if is_spare(attempt) or not attempt.uncertain or old is None or old.password is None:
         return Abandon()
-    return (foreign_document_hold(facts) if _is_of_later_rotation(facts, attempt) else None) or Restore(old)
+    if _is_of_later_rotation(facts, attempt):
+        return Abandon() if attempt.take_over else foreign_document_hold(facts) or Restore(old)
+    return Restore(old)
 
 
 def _is_of_later_rotation(facts: Facts, attempt: Attempt) -> bool:
@@ -221,6 +223,6 @@ def _is_of_later_rotation(facts: Facts, attempt: Attempt) -> bool:
     Nothing that this state knows is in force any more: to put its old password back would end what devices read.
     """
     consumer = facts.consumer
-    if attempt.take_over or consumer.attempt in (None, attempt.id) or consumer.rotated_at is None:
+    if consumer.attempt in (None, attempt.id) or consumer.rotated_at is None:
         return False
     return consumer.rotated_at > attempt.started_at

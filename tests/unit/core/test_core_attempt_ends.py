@@ -253,3 +253,15 @@ def test_the_credential_that_stands_by_is_remembered_without_its_password():
     standing = replace(opened(Phase.PROVED, predecessor=None), standby=replace(OLD, username="b"))
     assert attempt_ends.after_close(standing, STANDING, NOW, 0.0).standby == replace(OLD, username="b", password=None)
     assert closed().standby is None
+
+
+def test_what_nobody_put_back_is_not_said_to_be_and_its_request_goes_on():
+    """The attempt of an older state that somebody restored ends so, if the document is taken over."""
+    state = opened(strategy=Strategy.IN_PLACE, put_back=True, uncertain=True, take_over=True)
+    ended = attempt_ends.after_abandon(replace(state, last_error="refused (401)"), NOW, LATER)
+    assert ended.last_error == "refused (401)"
+    assert ended.request.take_over
+    restored = replace(state, attempt=replace(state.attempt, uncertain=False), last_error="refused (401)")
+    ended = attempt_ends.after_abandon(restored, NOW, LATER)
+    assert ended.last_error.startswith("refused (401); the old password was put back, and no other is tried before")
+    assert ended.request is None

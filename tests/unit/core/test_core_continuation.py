@@ -57,4 +57,4 @@ def test_nothing_is_put_back_beside_what_a_later_rotation_has_published(changes)
     for document_ in others:
         assert decide(facts(IN_PLACE, state_attempt=undone, consumer=document_)) == Restore(OLD)
     taken = replace(undone, take_over=True, put_back=True, phase=Phase.STAGED)
-    assert decide(facts(IN_PLACE, state_attempt=taken, consumer=later)) == Restore(OLD)
+    assert decide(facts(IN_PLACE, state_attempt=taken, consumer=later)) == Abandon()

@@ -284,6 +284,14 @@ def test_a_state_that_somebody_restores_from_amid_a_rotation_in_place_puts_nothi
 
     current = world.store.states["office"]
     world.store.states["office"] = Versioned(replace(amid.state, claim=None), current.version + 1)
-    look = world.settle(world.engine(), DAY)
+    engine = world.engine()
+    look = world.settle(engine, DAY)
     assert world.published_works
     assert look.hold.reason is HoldReason.FOREIGN_DOCUMENT
+    world.request(engine, take_over=True)
+    for _ in range(3):
+        engine.look(world.target)
+        assert world.published_works
+    world.settle(engine, DAY)
+    assert (world.state.attempt, world.published_works) == (None, True)
+    assert world.consumer.attempt == world.state.published.attempt
