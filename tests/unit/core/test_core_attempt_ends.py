@@ -257,7 +257,7 @@ def test_the_credential_that_stands_by_is_remembered_without_its_password():
 
 def test_what_nobody_put_back_is_not_said_to_be_and_its_request_goes_on():
     """The attempt of an older state that somebody restored ends so, if the document is taken over."""
-    state = opened(strategy=Strategy.IN_PLACE, put_back=True, uncertain=True, take_over=True)
+    state = opened(strategy=Strategy.IN_PLACE, requested_by="somebody", put_back=True, uncertain=True, take_over=True)
     ended = attempt_ends.after_abandon(replace(state, last_error="refused (401)"), NOW, LATER)
     assert ended.last_error == "refused (401)"
     assert ended.request.take_over
