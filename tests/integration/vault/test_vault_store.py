@@ -488,7 +488,7 @@ class TestStart:
 
     def test_nothing_listening_is_unavailable_within_seconds(self, bao: Bao) -> None:
         session = bao.client(address="http://127.0.0.1:1")
-        with pytest.raises(StoreUnavailable, match="unreachable"):
+        with pytest.raises(StoreUnavailable, match="nothing listens at"):
             session.store.check()
 
     def test_a_server_that_is_sealed_while_a_client_runs_is_waited_for_and_then_used_again(self, name: str) -> None:
