@@ -263,6 +263,8 @@ def test_every_metric_of_the_catalogue_that_an_operator_has_to_watch_is_on_the_d
         # When somebody last checked an account, and what that showed: for whoever asks.
         "rotator_account_assumptions",
         "rotator_account_checked_timestamp_seconds",
+        # What a pause or a blackout holds now; what it has held for long is in an alert.
+        "rotator_target_paused",
     }
 
 

@@ -386,7 +386,7 @@ def test_a_command_tells_an_impostor_nothing(impostor: Impostor, tmp_path: Path)
     with EmbeddedVault(tmp_path, SkippingClock()):
         beside = EmbeddedVault(tmp_path, SkippingClock(), port=impostor.port)
         assert beside.attach()
-        with pytest.raises(StoreError, match="the TLS certificate of .* is not trusted"):
+        with pytest.raises(StoreError, match=r"the TLS certificate of .* is not trusted"):
             client(beside).store.check()
         with pytest.raises(EmbeddedError):
             beside.device_login("lobby", ["sip/*"], DAY)
@@ -396,7 +396,7 @@ def test_a_command_tells_an_impostor_nothing(impostor: Impostor, tmp_path: Path)
 def test_a_certificate_of_another_folder_is_another_server(tmp_path: Path) -> None:
     with EmbeddedVault(tmp_path / "a", SkippingClock()) as one, EmbeddedVault(tmp_path / "b", SkippingClock()) as other:
         access = VaultAccess(one.rotator_login(), other.address, ca_file=one.ca_file)
-        with pytest.raises(StoreError, match="the TLS certificate of .* is not trusted"):
+        with pytest.raises(StoreError, match=r"the TLS certificate of .* is not trusted"):
             access.store.check()
 
 
