@@ -120,7 +120,7 @@ def _told_of_stopping(stop: Event) -> Iterator[None]:
     def tell() -> None:
         stop.wait()
         if not over.wait(_A_MOMENT):
-            say("stopping after the present step; Ctrl-C again stops at once, and what has begun is continued later")
+            say("stopping after the present step; Ctrl-C again stops at once. A rotation that has begun goes on later")
 
     watch = Thread(target=tell, name="stopping", daemon=True)
     watch.start()

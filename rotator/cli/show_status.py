@@ -1,6 +1,6 @@
 """`rotator status`: reads the documents of the targets that are asked for, and prints what they say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class _Reading:
         self._context, self._query, self._options = context, query, options
         self._fleet = KnownFleet(context.composition.clock)
         self._others: dict[str, TargetState] = {}  # of targets that are not configured
-        self._left: list[Credential] = []  # by checks, at accounts that are not configured
+        self._left: Mapping[str, Sequence[Credential]] = {}  # by checks, at accounts that are not configured
         chosen = select_targets(context.components.targets, options.choice)
         self.targets = [target for target in chosen if query.may_match(target)]
 
@@ -104,7 +104,7 @@ class _Reading:
         others = [name for name in store.list_states() if name not in known]
         for name, versioned in zip(others, self._context.read_each(store.read_state, others), strict=True):
             self._others[name] = versioned.state
-        self._left = [one for left in self._context.components.engine.read_left_by_checks().values() for one in left]
+        self._left = self._context.components.engine.read_left_by_checks()
 
     def document(self, limit: int | None) -> Mapping[str, Any]:
         """Returns the status document of what matches, with at most `limit` rows."""

@@ -220,7 +220,8 @@ def _discard(facts: Facts, attempt: Attempt) -> Decision:
 def _is_of_later_rotation(facts: Facts, attempt: Attempt) -> bool:
     """True if the document hands out what a rotation after the attempt has made: somebody restored an older state.
 
-    Nothing that this state knows is in force any more: to put its old password back would end what devices read.
+    No password that this state knows is in force any more, so putting one back would cut off what reads the document.
+    Both times are of the clocks of whoever wrote them: if these differ by more than passed in between, it is not seen.
     """
     consumer = facts.consumer
     if consumer.attempt in (None, attempt.id) or consumer.rotated_at is None:

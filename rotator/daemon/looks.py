@@ -164,7 +164,7 @@ class Looks:
                 replaced.close()
 
     def _no_longer_used(self, components: Components | None) -> list[Components]:
-        """Ends one `using`, and returns what is to be closed since nothing uses it any more."""
+        """Ends one `using`, and returns the replaced components that nothing uses any more: they can be closed."""
         with self._condition:
             if components is not None:
                 self._used.remove(components.connections)

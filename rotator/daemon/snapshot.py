@@ -170,9 +170,7 @@ class Snapshot:
             vault_now=components.store.now() if components else None,
             pauses=components.pauses.known if components else Pauses(),
             selections=self._composition.selections.document(),
-            left_by_checks=[one for left in components.engine.left_by_checks.values() for one in left]
-            if components
-            else (),
+            left_by_checks=components.engine.left_by_checks if components else {},
             accounts=account_rows(components.engine.checks) if components else {},
         )
         states = {name: found.state for name, found in seen.items()}

@@ -13,7 +13,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * of each target: see `target_status`; of what it has replaced: see `ledger_status`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
-* `left_by_checks`, at accounts that are not configured: `account`, `id`, `username` of each credential.
+* `left_by_checks`, at accounts that are not configured, or not with the key that they had: `account`, `id`, `username`
+  of each credential, and the `record` in Vault that names it.
 * `accounts`, by provider account, in `/status`: see `account_status`.
 * `selections`, by provider account, in `/status`: `listed_at`, and how many credentials are `selected`, `gone`,
   `unnamable` and `undecided`, with some of the names: `gone_targets`, `unnamable_usernames`.
@@ -70,7 +71,9 @@ def status_document(
         ],
         "next": page.following if page is not None else None,
         "orphans": list(_orphans(states, names, now, around)),
-        "left_by_checks": [names_of(left) for left in around.left_by_checks],
+        "left_by_checks": [
+            {"record": record} | names_of(one) for record, left in around.left_by_checks.items() for one in left
+        ],
         "accounts": around.accounts,
         "selections": around.selections,
         "audit": _audit(around.audit) if around.audit is not None else None,

@@ -214,11 +214,11 @@ def orphan_words(orphan: Json) -> str:
 
 
 def left_by_check_words(left: Json) -> str:
-    """Returns what a check has left at an account that is not configured, and what ends it."""
-    name = left["username"] or left["id"] or "a credential of a check"
-    account = left["account"]
-    remedy = f"put it back, and run rotator check-provider {account} --write"
-    return f"{account}: a check has left {name}, and the account is not configured: {remedy}"
+    """Returns what a check may have left at an account that is not configured as it was then, and what ends it."""
+    name = left["username"] or left["id"] or "a credential"
+    what = "this account is not configured, or not with the key that it had"
+    remedy = f"end it there if it exists, then delete the record _evidence-{left['record']} in Vault"
+    return f"{left['account']}: a check may have left {name}, and {what}: {remedy}"
 
 
 def _label(entry: Json) -> str:

@@ -25,4 +25,4 @@ class Surroundings:
     pauses: Pauses = field(default_factory=Pauses)
     selections: JsonObject = field(default_factory=dict)  # by provider account: what its last listing showed
     accounts: JsonObject = field(default_factory=dict)  # by provider account: see `account_status`
-    left_by_checks: Sequence[Credential] = ()  # at accounts that are not configured
+    left_by_checks: Mapping[str, Sequence[Credential]] = field(default_factory=dict)  # by the record that names them
