@@ -28,7 +28,8 @@ from rotator.core.actions import Stage
 from rotator.core.clocks import Clocks
 from rotator.core.facts import Facts
 from rotator.core.freezes import Freezes, freezes
-from rotator.core.model import TargetState
+from rotator.core.model import Target, TargetState
+from rotator.core.pauses import Pauses
 from rotator.core.schedule import Cron, Every
 from rotator.core.verification import refused_hold
 from rotator.engine import FormerNames, attempt_effects, engine, gathering, in_place_effects, staging_effects
@@ -131,6 +132,22 @@ def a_pause_never_ends(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "freezes", lambda target, known, _: freezes(target, known, Clocks(START, START)))
 
 
+def a_blackout_holds_nothing(patch: pytest.MonkeyPatch) -> None:
+    def without(target: Target, known: Pauses, clocks: Clocks) -> Freezes:
+        return freezes(replace(target, policy=replace(target.policy, blackouts=())), known, clocks)
+
+    for module in (engine, gathering):
+        patch.setattr(module, "freezes", without)
+
+
+def a_repair_waits_for_the_end_of_a_blackout(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Freezes, "of_repairs", property(lambda self: self.of_rotations))
+
+
+def nobody_hears_of_what_is_held(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(needs, "held_since", lambda seen: None)
+
+
 Mutant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -175,6 +192,13 @@ STORIES: dict[Mutant, Story] = {
     a_pause_holds_nothing: Story((("rotation_asked", 5), ("paused", 48)), {"paused"}, years=0.35),
     a_pause_lets_retirements_go_on: Story((("rotation_asked", 20), ("paused", 20.2)), {"paused"}),
     a_pause_never_ends: Story((("paused", 5),), {"paused", "not shown"}),
+    a_blackout_holds_nothing: Story(
+        (("rotation_asked", 5), ("blackout_planned", 20), ("configuration_reloaded", 20.5)), {"paused"}, years=0.35
+    ),
+    a_repair_waits_for_the_end_of_a_blackout: Story(
+        (("blackout_planned", 5), ("configuration_reloaded", 5.5), ("credential_deleted", 20)), {"not repaired"}
+    ),
+    nobody_hears_of_what_is_held: Story((("rotation_asked", 70), ("paused", 70.2)), {"not shown"}),
     nobody_hears_of_a_refusal: Story((("credential_deleted", 20),), {"not shown"}),
 }
 

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from random import Random
 
+from engine_harness import DAY
 from fleet_people import asked
-from fleet_processes import POLICIES
 from fleet_targets import half_interval
 from fleet_world import FleetWorld
 from simulated_accounts import STANDING
 
 from rotator.core.audit_words import AuditVerb
+from rotator.core.blackouts import Blackout, Extent
 from rotator.core.left_over import is_empty
 from rotator.core.model import Strategy, Target
 from rotator.core.origin import Origin
@@ -21,11 +22,25 @@ _WHO = Origin("a person", "because")
 def policy_changed(world: FleetWorld, name: str, rng: Random) -> str | None:
     if name not in world.targets:
         return None
-    policy, watched = rng.choice(POLICIES), world.judge.targets[name]
+    policy, watched = rng.choice(list(world.policies.values())), world.judge.targets[name]
     watched.interval = min(watched.interval, half_interval(policy))
     world.change_target(name, policy=policy)
     _read_by_one(world, rng)
     return f"{name} gets {policy.name}"
+
+
+def blackout_planned(world: FleetWorld, name: str, rng: Random) -> str | None:
+    """A change freeze in the policy of a target, for all that have it; those that are over are taken out."""
+    target, now = world.targets.get(name), world.clock.now()
+    if target is None:
+        return None
+    start = now + rng.uniform(0, 30) * DAY
+    planned = Blackout(start, start + rng.uniform(1, 20) * DAY, "a change freeze", rng.choice(tuple(Extent)))
+    policy = world.policies[target.policy.name]
+    lasting = [blackout for blackout in policy.blackouts if blackout.end > now]
+    world.change_policy(replace(policy, blackouts=(*lasting, planned)))
+    _read_by_one(world, rng)
+    return f"{policy.name} has a blackout from {start:%Y-%m-%d} to {planned.end:%Y-%m-%d}: {planned.extent.value}"
 
 
 def target_removed(world: FleetWorld, name: str, rng: Random) -> str | None:

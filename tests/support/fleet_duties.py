@@ -28,7 +28,7 @@ def neglected_by_look(
         return
     last = state.verification
     is_refused = look.hold.reason is HoldReason.PUBLISHED_REFUSED and last is not None and not last.repaired
-    held = look.freezes.of_rotations is not None
+    held = any(freeze.reason is HoldReason.PAUSED for freeze in look.freezes.in_force)
     if is_refused and not held and last is not None and last.listed in _REPAIRED:
         yield "not repaired", f"what is published is {last.listed}"
     waits = state.attempt is not None or state.request is not None or look.hold.reason.end.blocks

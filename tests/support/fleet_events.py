@@ -95,8 +95,10 @@ _BY_ITSELF = (
 # Last, so that what is drawn of all others stays as it was.
 _FREEZES = (Weight(freezes.paused, 8), Weight(freezes.resumed, 5))
 _LETTERS = (Weight(people.document_respelt, 3),)
-EVENTS: Mapping[str, Weight] = {one.happening.__name__: one for one in _BY_PEOPLE + _BY_ITSELF + _FREEZES + _LETTERS}
-_PEOPLE = {*_BY_PEOPLE, *_FREEZES, *_LETTERS}
+_BLACKOUTS = (Weight(configuration.blackout_planned, 6),)
+_LAST = (*_FREEZES, *_LETTERS, *_BLACKOUTS)
+EVENTS: Mapping[str, Weight] = {one.happening.__name__: one for one in _BY_PEOPLE + _BY_ITSELF + _LAST}
+_PEOPLE = {*_BY_PEOPLE, *_LAST}
 
 
 def draw_events(seed: int, years: float, targets: list[str], people: float = 1.0) -> list[FleetEvent]:

@@ -3,6 +3,7 @@
 from random import Random
 
 from fleet_configuration import account_moved, finish_rename, letters_corrected, retire, twin
+from fleet_freezes import resume_all
 from fleet_judge import PromiseBroken
 from fleet_people import adopt, asked, give_up
 from fleet_rest import CLOCKS, ORPHAN, alarms, wrongs
@@ -55,6 +56,9 @@ def _attend(world: FleetWorld, watched: JudgedTarget, shown: set[str], rng: Rand
     hold = watched.look.hold if watched.look is not None else None
     if ORPHAN in shown:
         return _end_orphans(world, watched, target)
+    held = target or left_over(world.judge.state(watched))
+    if Need.PAUSED_LONG in shown and held is not None and (done := resume_all(world, held)):
+        return done
     if target is None:
         left = left_over(world.judge.state(watched)) if watched.retired and Need.RETIREMENT_OVERDUE in shown else None
         return left and retire(world, left)  # somebody brought its document back

@@ -16,7 +16,7 @@ from rotator.core.clocks import WORTH_TELLING
 from rotator.core.freezes import Freezes
 from rotator.core.holding import HoldReason
 from rotator.core.left_over import is_empty, left_over, orphans
-from rotator.observe.needs import FUTURE, Need, needs
+from rotator.observe.needs import FUTURE, Need, present_needs
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import BLOCKED
 from rotator.testing.clock import START
@@ -32,7 +32,8 @@ SHOWN_BY: dict[str, set[str]] = {
     | {"foreign_document", "account_changed", "account_missing", ORPHAN},
     "an attempt stays open": {Need.STAYS_OPEN},
     "what is compromised is accepted": _HELD_UP | {Need.RETIREMENT_OVERDUE, ORPHAN},
-    "a replaced credential is not retired": {Need.RETIREMENT_OVERDUE, CLOCKS, ORPHAN, "document_deleted"},
+    "a replaced credential is not retired": {Need.RETIREMENT_OVERDUE, Need.PAUSED_LONG, CLOCKS, ORPHAN}
+    | {"document_deleted"},
     # After a clock was ahead, a request waits out the overlap that was stored then: a device may use what is idle.
     "a request stays": _HELD_UP | {Need.IN_THE_FUTURE},
     "nobody rotates it any more": {ORPHAN, CLOCKS, "former_path"},  # or it is about to be withdrawn
@@ -60,7 +61,7 @@ def alarms(world: FleetWorld, watched: JudgedTarget) -> set[str]:
     told: set[str] = set()
     seen = target or left_over(state)
     if seen is not None:
-        told |= {need for need, since in needs(TargetSnapshot(seen, state, now, hold, freezes)) if since < now}
+        told |= set(present_needs(TargetSnapshot(seen, state, now, hold, freezes), now))
     if target is not None and state.last_rotation is not None and state.last_rotation > now + FUTURE:
         told.add(Need.IN_THE_FUTURE)
     if hold is not None and hold.reason in BLOCKED and hold.reason not in _NO_ALERT:
@@ -88,9 +89,9 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
     def long_since(since: timedelta, at: object) -> bool:
         return isinstance(at, type(now)) and now - max(at, min(calm, now)) > since
 
-    rested = max(calm, rested_until(world, watched) or START)  # a pause holds repairs, retirements and requests
+    rested = max(calm, rested_until(world, watched) or START)  # what a pause or a blackout holds need not be told yet
 
-    if watched.refused_since is not None and long_since(_UNSEEN, max(watched.refused_since, rested)):
+    if watched.refused_since is not None and long_since(_UNSEEN, watched.refused_since):
         yield Wrong("what is handed out is refused")
     if watched.open_attempt is not None and long_since(_LONG, watched.open_attempt[1]):
         yield Wrong("an attempt stays open")
@@ -98,7 +99,7 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
         if judge.accepts(watched, username, password) and long_since(_LONG, since):
             yield Wrong("what is compromised is accepted", username)
     for entry in state.ledger:
-        if now - max(entry.ends_at, min(rested, now)) > 10 * DAY:
+        if long_since(10 * DAY, entry.ends_at):
             yield Wrong("a replaced credential is not retired", entry.label)
     if state.request is not None and watched.name in world.targets:
         rotated = state.last_rotation

@@ -74,7 +74,8 @@ class FleetWorld:
         begin: datetime = START,
     ) -> None:
         rng = Random(f"{seed} world")
-        self.seed, self._policies = seed, policies
+        self.seed = seed
+        self.policies = {policy.name: policy for policy in policies}  # as the configuration file has them now
         self.lag = rng.choice((Propagation(), LAG))
         self.clock = FakeClock()
         self.clock.advance(begin - START)
@@ -129,7 +130,7 @@ class FleetWorld:
         there = usernames[:1] if new else usernames
         for username in there:
             home.person_creates(username, STANDING)
-        policy = rng.choice(self._policies)
+        policy = rng.choice(list(self.policies.values()))
         self.targets[name] = Target(name, account, strategy, usernames, f"sip/{name}", policy, new=new)
         self.judge.begin(self.targets[name], there)
 
@@ -240,7 +241,7 @@ class FleetWorld:
     def _left_over(self, name: str) -> Target | None:
         """What is left of a target that a process does not have in its configuration."""
         versioned = self.store.states.get(name)
-        return left_over(versioned.state) if versioned is not None and not versioned.deleted else None
+        return left_over(versioned.state, self.policies) if versioned is not None and not versioned.deleted else None
 
     def _version(self, name: str) -> int:
         current = self.store.states.get(name)
@@ -330,7 +331,14 @@ class FleetWorld:
     def add_target(self, target: Target) -> None:
         """Somebody adds a target to the configuration file."""
         self.judge.targets[target.name].removed_since = None
-        self.targets[target.name] = target
+        self.targets[target.name] = replace(target, policy=self.policies[target.policy.name])
+
+    def change_policy(self, policy: Policy) -> None:
+        """Somebody edits a policy in the configuration file."""
+        self.policies[policy.name] = policy
+        for name, target in self.targets.items():
+            if target.policy.name == policy.name:
+                self.change_target(name, policy=policy)
 
     def live(self) -> Iterable[FleetProcess]:
         """The processes that run now."""
