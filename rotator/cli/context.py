@@ -24,6 +24,7 @@ from rotator.settings import ON_DISK, Draft
 T = TypeVar("T")
 R = TypeVar("R")
 _A_MOMENT = 1.0  # seconds
+_GLANCE = 0.2  # seconds between two looks whether Ctrl-C was pressed
 _SEND_WITHIN = 3.0  # seconds for the audit's receivers at the end of a command
 
 
@@ -118,7 +119,9 @@ def _told_of_stopping(stop: Event) -> Iterator[None]:
     over = Event()
 
     def tell() -> None:
-        stop.wait()
+        while not stop.is_set():
+            if over.wait(_GLANCE):
+                return
         if not over.wait(_A_MOMENT):
             say("stopping after the present step; Ctrl-C again stops at once. A rotation that has begun goes on later")
 
@@ -128,7 +131,6 @@ def _told_of_stopping(stop: Event) -> Iterator[None]:
         yield
     finally:
         over.set()
-        stop.set()
         watch.join()
 
 

@@ -166,6 +166,7 @@ def test_what_a_check_left_at_an_account_that_was_removed_is_named(environment, 
     assert run_command("status", "-o", "json").json["left_by_checks"] == [
         {"record": "vobiz-of-before", "account": "old-office", "id": None, "username": "rotatorcheck7k2m9x1q"}
     ]
+    assert run_command("status", "-o", "json").json["summary"]["orphans"] == 1
     assert run_command("status", "office", "-o", "json").json["left_by_checks"] == []
     store.write_evidence("vobiz-of-before", AccountEvidence(2))
     assert run_command("status", "-o", "json").json["left_by_checks"] == []
