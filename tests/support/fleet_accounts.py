@@ -16,7 +16,6 @@ import pytest
 from fleet_processes import LateAdapter
 from simulated_accounts import (
     BYSTANDER,
-    CURRENT_REALMS,
     OTHER_READINGS,
     ProviderAccount,
     RequestFault,
@@ -280,7 +279,4 @@ def registrar_in_process(lag: Propagation) -> Iterator[None]:
         patch.setattr(register, "connected", lambda *_: nullcontext())
         patch.setattr(register, "Dialogue", DialogueInProcess)
         patch.setattr(registrar(), "options", replace(registrar().options, propagation=lag))
-        try:
-            yield
-        finally:
-            CURRENT_REALMS.forget()
+        yield

@@ -27,6 +27,7 @@ from fleet_events import YEAR, FleetEvent, apply_event, draw_events
 from fleet_judge import PromiseBroken
 from fleet_rest import judge_at_rest
 from fleet_world import FleetWorld, HistoryLine
+from simulated_accounts import CURRENT_REALMS
 
 from rotator.testing.clock import START
 
@@ -101,6 +102,7 @@ def run_fleet(seed: int, lives: Lives, events: Sequence[FleetEvent] | None = Non
                 judge_at_rest(world)
         except PromiseBroken as error:
             broken = error
+    CURRENT_REALMS.forget()  # the next run freezes what is still alive: this world would stay for good
     concerned = [] if broken is None else [*world.judge.targets[broken.target].names, ""]
     return FleetRun(
         seed,
