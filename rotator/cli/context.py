@@ -57,7 +57,15 @@ class CommandContext:
     def _unless_stopped(self, work: Callable[[T], R], item: T) -> R:
         if self.stop.is_set():
             raise Interrupted
-        return work(item)
+        try:
+            done = work(item)
+        except StoreError:
+            if self.stop.is_set():
+                raise Interrupted from None
+            raise
+        if self.stop.is_set():  # what nobody waited for any more looks as if the provider had not answered
+            raise Interrupted
+        return done
 
 
 @contextmanager

@@ -177,6 +177,6 @@ def test_ctrl_c_at_the_question_changes_nothing(rotated):
     talk = TerminalTalk(["retire", "office", "--published", "-c", str(rotated.config)], rotated.variables)
     talk.answer("[y/N]", "\x03")
     assert talk.end() == 130
-    assert "stopped" in talk.said
+    assert talk.said.endswith("\nrotator: stopped\r\n")  # and not behind the question
     assert rotated.published_works("sip/office")
     assert rotated.state("office").retired_at is None
