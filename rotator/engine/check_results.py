@@ -105,8 +105,11 @@ class CheckResults:
         if self._slowest_change is not None:
             words = f"{self._slowest_change:.1f} s at the most"
             self.holds(known.PROPAGATES, words, self._slowest_change)
-        timed = [one.seconds for one in self.exchanges if not one.is_sip]
-        if timed:
+        sent = [one for one in self.exchanges if not one.is_sip]
+        timed = [one.seconds for one in sent]
+        if timed and all(one.status is None for one in sent):
+            self.not_shown(known.ANSWERS, "no answer came")
+        elif timed:
             slowest = max(timed)
             words = f"{len(timed)} requests: median {median(timed):.2f} s, slowest {slowest:.2f} s"
             shown = Shown.HOLDS if slowest < _IN_TIME else Shown.DOES_NOT
