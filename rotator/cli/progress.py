@@ -135,7 +135,9 @@ class LiveProgress:
             speed_estimate_period=60,
         )
         self._lines = max(min(display.height - 6, _MOST_SHOWN), 1)
-        self._live = LiveDisplay(Group(self._each, self._all), console=display, transient=True)
+        # Standard output stays what it is: whoever stops the command at once asks it whether the result has begun.
+        shown = Group(self._each, self._all)
+        self._live = LiveDisplay(shown, console=display, transient=True, redirect_stdout=False)
         self._tasks: dict[str, TaskID] = {}
         self._ended: set[str] = set()
         self._results = Counter[str]()

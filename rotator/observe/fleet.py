@@ -16,7 +16,7 @@ from threading import Lock
 from rotator.core.freezes import Freezes
 from rotator.core.holding import Hold
 from rotator.core.model import Counts, Target, TargetState
-from rotator.observe.needs import FUTURE, Need, needs
+from rotator.observe.needs import FUTURE, Need, needs, spans
 from rotator.observe.target_figures import TargetSnapshot, ledger_state
 from rotator.observe.target_words import BLOCKED, state_word
 from rotator.ports import Clock
@@ -50,7 +50,10 @@ class GroupSums:
 
     def needs(self, now: datetime, looked_at_within: timedelta) -> dict[Need, int]:
         """Returns how many targets have each need."""
-        return {need: end - begin for need, _, begin, end in self._spans(now, looked_at_within)}
+        found = dict.fromkeys(Need, 0)
+        for need, _, begin, end in self._spans(now, looked_at_within):
+            found[need] += end - begin
+        return found
 
     def in_need(self, now: datetime, looked_at_within: timedelta) -> Iterator[tuple[Need, str]]:
         """Yields each need that a target has, and the target."""
@@ -58,11 +61,13 @@ class GroupSums:
             yield from ((need, name) for _, name in moments[begin:end])
 
     def _spans(self, now: datetime, looked_at_within: timedelta) -> Iterator[tuple[Need, Moments, int, int]]:
-        """Yields for each need the list of moments that it is read off, and where in it the targets in need are."""
-        since = {Need.NOT_LOOKED_AT: (self.looked, now - looked_at_within)}
-        for need in set(Need) - {Need.IN_THE_FUTURE}:
-            moments, until = since.get(need, (self.moments[need], now))
-            yield need, moments, 0, bisect_left(moments, (until.timestamp(), ""))
+        """Yields for each need the lists of moments that it is read off, and where in them the targets in need are."""
+        for need in set(Need) - {Need.IN_THE_FUTURE, Need.NOT_LOOKED_AT}:
+            moments = self.moments[need]
+            for after, before in spans(need, now):
+                begin = bisect_right(moments, (after.timestamp(), _LAST))
+                yield need, moments, begin, bisect_left(moments, (before.timestamp(), ""))
+        yield Need.NOT_LOOKED_AT, self.looked, 0, bisect_left(self.looked, ((now - looked_at_within).timestamp(), ""))
         later = bisect_right(self.rotated, ((now + FUTURE).timestamp(), _LAST))
         yield Need.IN_THE_FUTURE, self.rotated, later, len(self.rotated)
 

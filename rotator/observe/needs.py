@@ -46,6 +46,27 @@ _STAYS_OPEN = timedelta(hours=1)
 _IN_USE = timedelta(hours=1)
 _HOOK_FAILS = timedelta(minutes=15)
 FUTURE = timedelta(hours=1)
+_OF_ATTEMPTS = frozenset({Need.STAYS_OPEN, Need.DEVICES_OUT})
+_AHEAD = _STAYS_OPEN + FUTURE  # no start of a rotation is as far from now, unless a clock was ahead
+_BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def spans(need: Need, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yields the spans in which the moment of a need lies if a target has it now; their ends do not belong to them.
+
+    A rotation whose start lies in the future was begun by a clock that was ahead: nobody knows for how long it has been
+    open, and its devices do not wait until that moment comes.
+    """
+    yield _BEGINNING, now
+    if need in _OF_ATTEMPTS:
+        yield now + _AHEAD, _END
+
+
+def present_needs(seen: TargetSnapshot, now: datetime) -> Iterator[Need]:
+    """Yields the needs of `needs` that a target has now."""
+    for need, since in needs(seen):
+        if any(after < since < before for after, before in spans(need, now)):
+            yield need
 
 
 def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import TargetState
-from rotator.observe.needs import FUTURE, Need, needs
+from rotator.observe.needs import FUTURE, Need, present_needs
 from rotator.observe.target_figures import TargetSnapshot
 
 BLOCKED = {
@@ -67,7 +67,7 @@ def has_a_word(seen: TargetSnapshot, asked: Collection[str], now: datetime, look
 
 def words(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> set[str]:
     """Returns every one of `FILTERS` that applies to a target."""
-    found: set[str] = {need for need, since in needs(seen) if since < now}
+    found: set[str] = set(present_needs(seen, now))
     found.add(_WORDS[state_word(seen.state, seen.hold)])
     found |= _goes_on(seen, now)
     return found if seen.has_left else found | _of_the_times(seen, now, looked_at_within)

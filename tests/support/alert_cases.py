@@ -308,8 +308,19 @@ CASES = (
         _PHONE,
         "warning",
         "A rotation of phone does not end",
-        "It started 1h 16m 0s ago, and continues with the same password.",
+        "It started more than an hour ago, or by a clock that was ahead, and continues with the same password.",
         quiet={_OPEN: "0x10 _x5 900x50 _x60"},
+    ),
+    Case(
+        "RotatorAttemptStaysOpen",
+        {_OPEN: "864000x120"},  # ten days ahead
+        "16m",
+        "14m",
+        _PHONE,
+        "warning",
+        "A rotation of phone does not end",
+        "It started more than an hour ago, or by a clock that was ahead, and continues with the same password.",
+        quiet={_OPEN: "3000x40"},
     ),
     Case(
         "RotatorReplacedInUse",
@@ -745,8 +756,8 @@ CASES = (
         "warning",
         "3 rotations at prod do not end",
         (
-            "They started more than an hour ago, and continue with the same password. rotator status "
-            "--state attempt_stays_open names them."
+            "They started more than an hour ago, or by a clock that was ahead, and continue with the same password. "
+            "rotator status --state attempt_stays_open names them."
         ),
     ),
     _fleet_case(

@@ -27,7 +27,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOMENT = timedelta(seconds=1)
 HOLDS = (None, *(Hold(reason, "why") for reason in HoldReason))
 SEEN = Sighting(FakeClock().now(), in_use=True, evidence="provider: registered")
-BEFORE = FakeClock().now() - 30 * DAY
+BEFORE, AHEAD = FakeClock().now() - 30 * DAY, FakeClock().now() + 40 * DAY
 FREEZES = (
     Freezes(),
     Freezes((Freeze(HoldReason.PAUSED, BEFORE, FakeClock().now(), "why", Extent.CHANGES),)),
@@ -171,13 +171,32 @@ def test_time_alone_brings_a_need_about(need, target, state, after):
         (Need.KEEPS_FAILING, replace(PUBLISHED, failures=3)),
         (Need.REFUSED, replace(PUBLISHED, verification=Verification(FakeClock().now(), accepted=False, refusals=2))),
         (Need.IN_THE_FUTURE, replace(PUBLISHED, last_rotation=FakeClock().now() + HOUR + MOMENT)),
+        (Need.STAYS_OPEN, TargetState("office", attempt=replace(ATTEMPT, started_at=AHEAD))),
+        (
+            Need.DEVICES_OUT,
+            replace(
+                PUBLISHED,
+                attempt=replace(ATTEMPT, strategy=IN_PLACE.strategy, phase=Phase.APPLIED, started_at=AHEAD),
+            ),
+        ),
     ],
 )
 def test_a_need_that_is_there_at_once(need, state):
     fleet = KnownFleet(FakeClock())
     fleet.update(TARGET, state)
     assert need in fleet.in_need()["office"]
+    assert fleet.needs()[need] == 1
+    seen = fleet.get("office")
+    assert need in words(seen, seen.at, LOOKED_AT_WITHIN)
     fleet.update(TARGET, PUBLISHED)
+    assert fleet.in_need() == {}
+
+
+def test_a_start_that_is_a_little_ahead_is_of_another_clock_and_no_need():
+    clock = FakeClock()
+    fleet = KnownFleet(clock)
+    out = replace(ATTEMPT, strategy=IN_PLACE.strategy, phase=Phase.APPLIED, started_at=clock.now() + HOUR - MOMENT)
+    fleet.update(TARGET, replace(PUBLISHED, attempt=out))
     assert fleet.in_need() == {}
 
 
