@@ -1,6 +1,10 @@
 """The command line: its groups of commands, `--version`, and the one place that handles every error."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -10,8 +14,8 @@ from rotator.cli.check_commands import register as check_commands
 from rotator.cli.compliance_commands import register as compliance_commands
 from rotator.cli.daemon_commands import register as daemon_commands
 from rotator.cli.embedded_commands import register as embedded_commands
-from rotator.cli.error_document import answer
-from rotator.cli.exits import MEANING, CommandFailure, Exit, Interrupted, failure_of
+from rotator.cli.error_document import answer, stop_at_once
+from rotator.cli.exits import MEANING, CommandError, CommandFailure, Exit, Interrupted, failure_of
 from rotator.cli.import_commands import register as import_commands
 from rotator.cli.memory_protection import protect_memory
 from rotator.cli.notification_commands import register as notification_commands
@@ -19,6 +23,7 @@ from rotator.cli.pause_commands import register as pause_commands
 from rotator.cli.printing import say
 from rotator.cli.reconcile_commands import register as reconcile_commands
 from rotator.cli.report_commands import register as report_commands
+from rotator.cli.result_stream import result_stream, results
 from rotator.cli.rotation_commands import register as rotation_commands
 from rotator.cli.setup_commands import register as setup_commands
 from rotator.cli.simulator_commands import register as simulator_commands
@@ -84,15 +89,34 @@ def build() -> typer.Typer:
 
 def run() -> None:
     """Runs the command and exits with its code. No traceback reaches a terminal."""
+    with results(), _interrupted_once():
+        try:
+            _run()
+        except KeyboardInterrupt:
+            _interrupted()
+
+
+def _run() -> None:
     try:
         protect_memory()  # before the command reads a secret
         typer.main.get_command(build())(prog_name="rotator")
     except SystemExit as end:
         _say_what_typer_has_not(end)
+        _finish()
         raise
-    except KeyboardInterrupt:
-        _fail(Interrupted())
     except Exception as error:  # noqa: BLE001 - the last resort
+        _fail(error)
+
+
+def _finish() -> None:
+    """Waits for whoever reads the result: when the interpreter ends, Ctrl-C would be a traceback."""
+    stream = result_stream()
+    try:
+        if stream is not None:
+            stream.flush()
+    except BrokenPipeError:
+        sys.exit(Exit.FAILED)
+    except CommandError as error:
         _fail(error)
 
 
@@ -103,10 +127,42 @@ def _fail(error: Exception) -> NoReturn:
     sys.exit(failure.code)
 
 
+def _interrupted() -> NoReturn:
+    """Ends after Ctrl-C. Perhaps it was pressed since nobody reads the result any more: nothing waits for that."""
+    stream = result_stream()
+    if stream is None or not stream.has_begun:
+        _fail(Interrupted())
+    stream.give_up()
+    say("stopped; the result on standard output may lack its end")
+    sys.exit(Exit.STOPPED)
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Lets only the first Ctrl-C inside the block be a KeyboardInterrupt: at another one the process ends at once."""
+
+    def again(_number: int, _frame: FrameType | None) -> None:
+        stop_at_once()
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, again)
+        signal.default_int_handler(number, frame)
+
+    former = signal.getsignal(signal.SIGINT)
+    if former is not signal.default_int_handler:  # it is ignored, as in the background of a script
+        yield
+        return
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
 def _say_what_typer_has_not(end: SystemExit) -> None:
     """Typer tells a person, and no program, that a command line is wrong; and nobody that Ctrl-C has ended it."""
     reason = end.__context__
     if isinstance(reason, typer.TyperException):
         answer(CommandFailure(Exit.USAGE, reason.format_message()))
     elif isinstance(reason, typer.Exit) and isinstance(reason.__cause__, KeyboardInterrupt):
-        _fail(Interrupted())
+        _interrupted()

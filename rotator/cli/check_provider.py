@@ -13,6 +13,7 @@ from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit, Interrupted
 from rotator.cli.options import Output, Why
 from rotator.cli.printing import cell, print_json, print_lines, print_table, say, table
+from rotator.cli.progress import screen, show_progress
 from rotator.cli.registration import Registration
 from rotator.core import evidence as known
 from rotator.core.evidence import Shown
@@ -20,7 +21,8 @@ from rotator.core.exchanges import ProviderExchange
 from rotator.core.left_over import left_over
 from rotator.core.model import Credential, Strategy, Target
 from rotator.core.strategy_evidence import Standing, StrategyEvidence, judge
-from rotator.engine.account_check import AccountCheck, CheckImpossible, CheckReport
+from rotator.engine.account_check import BY_WRITING, AccountCheck, CheckImpossible, CheckReport
+from rotator.engine.account_reading import COVERED
 from rotator.engine.check_results import CheckStopped
 from rotator.engine.scratch_ground import CheckRuns
 from rotator.observe.time_words import counted
@@ -65,7 +67,7 @@ def check_account(config: Path, options: CheckOptions, output: Output) -> Exit:
     return _code(report, judged)
 
 
-def _check(context: CommandContext, account: str) -> AccountCheck:
+def _check(context: CommandContext, account: str, going_on: Callable[[str], None]) -> AccountCheck:
     components = context.components
     check_names([account], components.providers, "account")
     composition, keys = context.composition, components.evidence_keys
@@ -84,6 +86,7 @@ def _check(context: CommandContext, account: str) -> AccountCheck:
         learn=composition.redactor.add,
         users=lambda: _users(context, same),
         names=same,
+        going_on=going_on,
     )
 
 
@@ -100,7 +103,23 @@ def _targets(context: CommandContext, account: str) -> tuple[Target, ...]:
 
 
 def _checked(context: CommandContext, options: CheckOptions) -> CheckReport:
-    check, by = _check(context, options.account), context.origin(options.why).requested_by
+    number = len(COVERED) + len(BY_WRITING) * options.write
+    with screen() as display, show_progress(display, number) as progress:
+        progress.begins("looked at", number)
+        seen: set[str] = set()
+
+        def going_on(key: str) -> None:
+            if context.stop.is_set():  # what is not sent any more looks as if the provider had not answered
+                raise CheckStopped
+            if key not in seen:
+                seen.add(key)
+                progress.advance()
+
+        return _check_made(context, options, _check(context, options.account, going_on))
+
+
+def _check_made(context: CommandContext, options: CheckOptions, check: AccountCheck) -> CheckReport:
+    by = context.origin(options.why).requested_by
     if not options.write:
         for one in check.left_behind:
             what = one.credential.username or f"the credential of attempt {one.credential.attempt}"
@@ -117,7 +136,7 @@ def _checked(context: CommandContext, options: CheckOptions) -> CheckReport:
 def _announce(config: Path, options: CheckOptions) -> None:
     """Says what will be done, and asks."""
     with open_context(config, read_only=True) as context:
-        check = _check(context, options.account)
+        check = _check(context, options.account, lambda _: None)
         expendable = _expendable(context, check, options)
         say(_intention(context, options.account, expendable))
         for one in check.left_behind:

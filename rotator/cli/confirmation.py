@@ -22,6 +22,7 @@ def confirm(name: str, question: str) -> None:
     try:
         agreed = typer.confirm(question, default=False, err=True)
     except typer.Abort:
+        typer.echo(err=True)  # what follows is no part of the question
         raise Interrupted from None
     finally:
         signal.signal(signal.SIGINT, handler)

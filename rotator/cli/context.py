@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -19,11 +19,14 @@ from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
 from rotator.daemon.signals import interruptible
 from rotator.ports import StoreError
-from rotator.settings import ON_DISK, Draft
+from rotator.settings import ON_DISK, Draft, Settings
+from rotator.settings.vault import RemoteVaultSettings
 
 T = TypeVar("T")
 R = TypeVar("R")
 _A_MOMENT = 1.0  # seconds
+_LONG = 3.0  # seconds, after which a person wants to know what the command waits for
+_GLANCE = 0.2  # seconds between two looks whether Ctrl-C was pressed
 _SEND_WITHIN = 3.0  # seconds for the audit's receivers at the end of a command
 
 
@@ -56,7 +59,15 @@ class CommandContext:
     def _unless_stopped(self, work: Callable[[T], R], item: T) -> R:
         if self.stop.is_set():
             raise Interrupted
-        return work(item)
+        try:
+            done = work(item)
+        except StoreError:
+            if self.stop.is_set():
+                raise Interrupted from None
+            raise
+        if self.stop.is_set():  # what nobody waited for any more looks as if the provider had not answered
+            raise Interrupted
+        return done
 
 
 @contextmanager
@@ -103,32 +114,52 @@ def open_context(
             if seen is not None:
                 seen(target, state)
 
-        components = composition.assemble(composition.settings, seen=learn)
+        with _told_of_waiting(composition.settings):
+            components = composition.assemble(composition.settings, seen=learn)
         try:
-            _check(composition, components, stop)
+            with _told_of_waiting(composition.settings):
+                _check(composition, components, stop)
             yield CommandContext(composition, components, stop, learn)
         finally:
             composition.audit.finish(_SEND_WITHIN)
             components.close()
 
 
-@contextmanager
-def _told_of_stopping(stop: Event) -> Iterator[None]:
+def _told_of_stopping(stop: Event) -> AbstractContextManager[None]:
     """Tells whoever presses Ctrl-C, while a step takes longer than a moment, that it was noticed."""
-    over = Event()
 
-    def tell() -> None:
-        stop.wait()
+    def tell(over: Event) -> None:
+        while not stop.is_set():
+            if over.wait(_GLANCE):
+                return
         if not over.wait(_A_MOMENT):
             say("stopping after the present step; Ctrl-C again stops at once. A rotation that has begun goes on later")
 
-    watch = Thread(target=tell, name="stopping", daemon=True)
+    return _beside(tell)
+
+
+def _told_of_waiting(settings: Settings) -> AbstractContextManager[None]:
+    """Tells who waits for a Vault that does not answer what the command waits for."""
+    vault = settings.vault
+
+    def tell(over: Event) -> None:
+        if not over.wait(_LONG):
+            where = vault.address if isinstance(vault, RemoteVaultSettings) else "the embedded Vault"
+            say(f"waiting for {where} to answer; Ctrl-C stops")
+
+    return _beside(tell)
+
+
+@contextmanager
+def _beside(tell: Callable[[Event], None]) -> Iterator[None]:
+    """Runs `tell` beside the block. What it gets is set when the block is over."""
+    over = Event()
+    watch = Thread(target=tell, args=(over,), name="telling", daemon=True)
     watch.start()
     try:
         yield
     finally:
         over.set()
-        stop.set()
         watch.join()
 
 

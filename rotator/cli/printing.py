@@ -16,6 +16,10 @@ from rotator.observe.controls import visible
 _WIDEST_NAME = 24  # columns that a name gets even if the table is too wide for the terminal
 _MOST_NAMED = 5
 _UNBOUNDED = 10_000  # columns
+_BESIDE_ROWS = 8  # lines of a screen
+
+FEWEST_ROWS = 10
+"""So many are shown on any screen."""
 
 
 def safe(text: str) -> str:
@@ -38,6 +42,13 @@ def console(stream: TextIO) -> Console:
     # A pipe has no width; 100 columns keep most table rows on one line.
     width = None if stream.isatty() or os.environ.get("COLUMNS") else 100
     return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)
+
+
+def screenful(lines_of_a_row: int) -> int | None:
+    """Returns how many rows fit on the screen; None if standard output is no terminal, so that a pipe gets all."""
+    if not sys.stdout.isatty():
+        return None
+    return max((console(sys.stdout).height - _BESIDE_ROWS) // lines_of_a_row, FEWEST_ROWS)
 
 
 def say(text: str) -> None:

@@ -41,6 +41,7 @@ _PHASES = {
 MOST_LINES = 100
 """With more targets only those that went wrong get a line of their own where there is no terminal."""
 _SUM_EVERY = 10.0  # seconds
+_A_WHILE = 2.0  # seconds, before which a rate says nothing
 _MOST_SHOWN = 12  # lines of targets in progress
 
 
@@ -122,7 +123,7 @@ class ProgressLines:
 class LiveProgress:
     """Progress on a terminal: a line for some of the targets in progress, and a bar for all of them."""
 
-    def __init__(self, display: Console, total: int) -> None:
+    def __init__(self, display: Console, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = Lock()
         text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
         self._each = Progress(SpinnerColumn(), text, TimeElapsedColumn())
@@ -132,10 +133,12 @@ class LiveProgress:
             TextColumn("{task.fields[what]}", markup=False),
             TextColumn("{task.fields[results]}", markup=False),
             _RateAndRest(),
-            speed_estimate_period=60,
+            get_time=clock,
         )
         self._lines = max(min(display.height - 6, _MOST_SHOWN), 1)
-        self._live = LiveDisplay(Group(self._each, self._all), console=display, transient=True)
+        # Standard output stays what it is: whoever stops the command at once asks it whether the result has begun.
+        shown = Group(self._each, self._all)
+        self._live = LiveDisplay(shown, console=display, transient=True, redirect_stdout=False)
         self._tasks: dict[str, TaskID] = {}
         self._ended: set[str] = set()
         self._results = Counter[str]()
@@ -192,13 +195,15 @@ class LiveProgress:
 
 
 class _RateAndRest(ProgressColumn):
-    """How many a second, and how long the rest takes at that rate."""
+    """How many a second since the stage began, and how long the rest takes at that rate."""
 
     def render(self, task: Task) -> Text:
-        """Returns the text; nothing until there is something to go by."""
-        if task.total == 1 or not task.speed or task.time_remaining is None:
-            return Text(length_text(timedelta(seconds=task.elapsed or 0)))
-        return Text(f"{task.speed:.1f}/s, {length_text(timedelta(seconds=task.time_remaining))} left")
+        """Returns the text; only how long it has taken, until there is something to go by."""
+        taken = task.elapsed or 0.0
+        if not task.total or task.total == 1 or not task.completed or taken < _A_WHILE:
+            return Text(length_text(timedelta(seconds=taken)))
+        rate = task.completed / taken  # many that end at once would be thousands a second, as rich counts it
+        return Text(f"{rate:.1f}/s, {length_text(timedelta(seconds=(task.total - task.completed) / rate))} left")
 
 
 def _group(report: RotationReport) -> str:

@@ -61,8 +61,13 @@ def _compared(context: CommandContext, reconciler: Reconciler, options: Reconcil
     with screen() as display, show_progress(display, len(names)) as progress:
         progress.begins("read", len(names))
         reconciler.read_documents(names, progress.advance)
-    listings = dict.fromkeys(reconciler.same_listing(account) for account in chosen)
-    return [reconcile_one(context, reconciler, accounts[0]) for accounts in listings]
+        listings = dict.fromkeys(reconciler.same_listing(account) for account in chosen)
+        progress.begins("accounts listed", len(listings))
+        found = []
+        for accounts in listings:
+            found.append(reconcile_one(context, reconciler, accounts[0]))
+            progress.advance()
+    return found
 
 
 def reconcile_one(context: CommandContext, reconciler: Reconciler, account: str) -> ReconciledAccount:

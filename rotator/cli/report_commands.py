@@ -90,8 +90,7 @@ def status(
       2  wrong usage, an unknown target, or an invalid configuration
       3  Vault is unusable
     """
-    if everything and limit is not None:
-        raise CommandError("--all and --limit exclude each other", Exit.USAGE)
+    _check_rows(limit, everything=everything)
     from rotator.cli.show_status import StatusOptions, order_of, show_status  # noqa: PLC0415 - takes a second
 
     wanted = StatusOptions(
@@ -103,6 +102,8 @@ def status(
 def plan(
     targets: Names = None,
     label: ChosenLabels = None,
+    limit: _Limit = None,
+    everything: _ShownEverything = False,
     config: Config = DEFAULT_CONFIG,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -110,11 +111,14 @@ def plan(
 
     Reads Vault and lists credentials at providers; any other request is blocked before it is sent. Each step assumes
     that every earlier call succeeds. Nothing is written, but an embedded Vault that is not there yet is made, empty.
+    A terminal shows as many targets as it has room for, first those for which a provider did not answer, then what acts
+    soonest, and says how many there are.
 
     \b
     Examples:
       rotator plan
       rotator plan office-phone --output json
+      rotator plan --label site=berlin --limit 50
 
     \b
     Exit codes:
@@ -123,6 +127,12 @@ def plan(
       2  wrong usage, an unknown target, or an invalid configuration
       3  Vault is unusable
     """
-    from rotator.cli.show_plan import show_plan  # noqa: PLC0415 - takes a second
+    _check_rows(limit, everything=everything)
+    from rotator.cli.show_plan import PlanOptions, show_plan  # noqa: PLC0415 - takes a second
 
-    raise typer.Exit(show_plan(config, chosen(targets, label), output))
+    raise typer.Exit(show_plan(config, PlanOptions(chosen(targets, label), limit, everything), output))
+
+
+def _check_rows(limit: int | None, *, everything: bool) -> None:
+    if everything and limit is not None:
+        raise CommandError("--all and --limit exclude each other", Exit.USAGE)

@@ -1,13 +1,13 @@
 """Prints how requests ended, and says what that means for the exit code."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.cli.exits import Exit
 from rotator.cli.options import Output
-from rotator.cli.printing import print_json, print_lines, print_table, safe, say, table
+from rotator.cli.printing import few, print_json, print_lines, print_table, safe, say, table
 from rotator.cli.request_runner import Result, RotationReport
 from rotator.core.model import Ending, LedgerEntry, TargetState
 from rotator.observe.time_words import counted, length_text, relative
@@ -42,9 +42,18 @@ def print_results(reports: Sequence[RotationReport], now: datetime, output: Outp
         results = Counter(report.result.value for report in reports)
         numbers = ", ".join(f"{number} {result}" for result, number in results.most_common())
         print_lines(f"{counted(len(reports), 'target')}: {numbers}; {MOST_ROWS} are shown, --output json has all")
-    for report in shown:
-        if report.message:
-            say(f"{report.target.name}: {report.message}")
+    _say_messages(reports, {report.message for report in shown})
+
+
+def _say_messages(reports: Sequence[RotationReport], wanted: Collection[str]) -> None:
+    """Says each message once, with the targets that it is about: after Ctrl-C it may be the same for thousands."""
+    about: dict[str, list[str]] = {}
+    for report in reports:
+        if report.message and report.message in wanted:
+            about.setdefault(report.message, []).append(report.target.name)
+    for message, names in about.items():
+        number = f"{counted(len(names), 'target')}: " if few(names) != ", ".join(names) else ""
+        say(f"{number}{few(names)}: {message}")
 
 
 def _cells(state: TargetState | None, now: datetime) -> tuple[str, str, str]:

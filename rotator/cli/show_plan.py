@@ -1,7 +1,9 @@
 """Implements `rotator plan`: makes the forecast of each target and prints it."""
 
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ from rotator.cli.choosing import select_targets
 from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import Exit
 from rotator.cli.options import Choice, Output
-from rotator.cli.printing import cell, print_json, print_lines, print_table, table
+from rotator.cli.printing import cell, print_json, print_lines, print_table, screenful, table
+from rotator.cli.progress import screen, show_progress
 from rotator.core.answers import Done
 from rotator.core.facts import lookup_key
 from rotator.core.forecast import Forecast, forecast
@@ -18,19 +21,65 @@ from rotator.core.forecast_events import ForecastEvent
 from rotator.core.model import Target
 from rotator.observe.time_words import length_text, local, relative
 
+_LINES_OF_A_PLAN = 10
 
-def show_plan(config: Path, choice: Choice, output: Output) -> Exit:
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """The arguments of `rotator plan`."""
+
+    choice: Choice = field(default_factory=Choice)
+    limit: int | None = None  # targets; None: what fits the screen, or everything without one
+    everything: bool = False
+
+
+def show_plan(config: Path, options: PlanOptions, output: Output) -> Exit:
     """Prints the plan and returns the exit code. Raises ConfigError, StoreError, CommandError."""
-    with open_context(config, read_only=True) as context:
-        targets = select_targets(context.components.targets, choice)
-        plans = context.read_each(lambda target: _forecast(context, target), targets)
+    with screen() as display, open_context(config, read_only=True) as context:
+        targets = select_targets(context.components.targets, options.choice)
+        with show_progress(display, len(targets)) as progress:
+            progress.begins("planned", len(targets))
+
+            def planned(target: Target) -> Forecast:
+                plan = _forecast(context, target)
+                progress.advance()
+                return plan
+
+            plans = context.read_each(planned, targets)
         now = context.composition.clock.now()
     if output is Output.JSON:
-        print_json({"version": __version__, "time": now.isoformat(), "targets": [_row(plan) for plan in plans]})
+        rows = [_row(plan) for plan in _first(plans, options.limit)]
+        print_json({"version": __version__, "time": now.isoformat(), "targets": rows})
     else:
-        for plan in plans:
-            _print(plan, now)
+        most = options.limit if options.limit is not None or options.everything else screenful(_LINES_OF_A_PLAN)
+        _print_all(plans, most, now)
     return Exit.FAILED if any(plan.needs for plan in plans) else Exit.DONE
+
+
+def _first(plans: Sequence[Forecast], limit: int | None) -> Sequence[Forecast]:
+    """Returns the plans as configured; of more than `limit`, those without an answer first, and what acts soonest."""
+    if limit is None or len(plans) <= limit:
+        return plans
+    return nsmallest(limit, plans, key=_urgency)
+
+
+def _urgency(plan: Forecast) -> tuple[bool, bool, datetime]:
+    soonest = plan.events[0].at if plan.events else datetime.max.replace(tzinfo=UTC)
+    return plan.needs is None, not plan.steps, soonest
+
+
+def _print_all(plans: Sequence[Forecast], most: int | None, now: datetime) -> None:
+    shown = _first(plans, most)
+    for plan in shown:
+        _print(plan, now)
+    if len(shown) < len(plans):
+        acting = sum(bool(plan.steps) for plan in plans)
+        unanswered = sum(plan.needs is not None for plan in plans)
+        ends = f", {unanswered:,} not to the end: a provider did not answer" if unanswered else ""
+        print_lines(
+            f"{len(plans):,} targets: {acting:,} with something to do now{ends}",
+            f"shown: {len(shown):,} of {len(plans):,}; more with --all or --limit, fewer with names, --label",
+        )
 
 
 def _forecast(context: CommandContext, target: Target) -> Forecast:

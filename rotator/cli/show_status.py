@@ -1,6 +1,6 @@
 """`rotator status`: reads the documents of the targets that are asked for, and prints what they say."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from rotator.cli.moments import moment_of
 from rotator.cli.options import Choice, Output
 from rotator.cli.printing import print_json
 from rotator.cli.progress import screen, show_progress
-from rotator.cli.status_table import print_status, screenful
+from rotator.cli.status_table import most_rows, print_status
 from rotator.core.decide import decide
 from rotator.core.holding import Hold
+from rotator.core.left_over import orphans
 from rotator.core.model import Credential, Target, TargetState
 from rotator.observe.fleet import KnownFleet
 from rotator.observe.ordering import Order, sort_key
@@ -49,7 +50,7 @@ def show_status(config: Path, options: StatusOptions, output: Output) -> None:
     if output is Output.JSON:
         print_json(found.document(options.limit))
         return
-    limit = options.limit if options.limit is not None or options.everything else screenful()
+    limit = options.limit if options.limit is not None or options.everything else most_rows()
     print_status(found.document(limit))
 
 
@@ -125,8 +126,16 @@ class _Reading:
         states = {name: seen[name].state for name in named} | self._others
         names = {target.name for target in components.targets}
         document = status_document(shown, states, clock.now(), around, StatusPage(names, {}))
-        counted = summary(self._fleet, len(self.targets), len(document["orphans"]))
+        counted = summary(self._fleet, len(self.targets), self._number_of_orphans(seen, names))
         return document | {"summary": counted | {"matching": len(rows)}}
+
+    def _number_of_orphans(self, seen: Mapping[str, TargetSnapshot], configured: Collection[str]) -> int:
+        read = {name: found.state for name, found in seen.items()} | self._others
+        accounts = self._context.components.providers
+        lost = [
+            each for state in read.values() for each in orphans(state, accounts, configured=state.target in configured)
+        ]
+        return len(lost) + sum(map(len, self._left.values()))
 
     def _matching(self, seen: Mapping[str, TargetSnapshot], limit: int | None) -> list[Target]:
         now, within = self._context.composition.clock.now(), self._fleet.looked_at_within

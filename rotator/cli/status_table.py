@@ -1,22 +1,18 @@
 """The table of `rotator status`, the remarks below it, and the line with the numbers."""
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from rotator.cli.printing import cell, console, print_lines, print_table, table
+from rotator.cli.printing import FEWEST_ROWS, cell, print_lines, print_table, screenful, table
 from rotator.observe.status_words import Json, StatusWords, clock_words, left_by_check_words, orphan_words
 
 _LINES_OF_A_ROW = 2
-_FEWEST_ROWS = 10
 _MOST_NAMED = 5  # targets that a line about several names
 
 
-def screenful() -> int | None:
-    """Returns how many rows fit on the screen; None if standard output is no terminal, so that a pipe gets all."""
-    if not sys.stdout.isatty():
-        return None
-    return max((console(sys.stdout).height - 8) // _LINES_OF_A_ROW, _FEWEST_ROWS)
+def most_rows() -> int | None:
+    """Returns how many rows fit on the screen; None: all."""
+    return screenful(_LINES_OF_A_ROW)
 
 
 def print_status(document: Json) -> None:
@@ -46,7 +42,7 @@ def print_status(document: Json) -> None:
 
 def _numbers(summary: Json, shown: int) -> list[str]:
     """Returns the last lines, if there is more than a person counts at a glance or rows are left out."""
-    if summary["targets"] <= _FEWEST_ROWS and summary["targets"] == shown:
+    if summary["targets"] <= FEWEST_ROWS and summary["targets"] == shown:
         return []
     states = ", ".join(f"{number:,} {state}" for state, number in summary["states"].items())
     lines = ["", f"{summary['targets']:,} targets: {states}"]

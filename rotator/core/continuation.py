@@ -221,9 +221,11 @@ def _is_of_later_rotation(facts: Facts, attempt: Attempt) -> bool:
     """True if the document hands out what a rotation after the attempt has made: somebody restored an older state.
 
     No password that this state knows is in force any more, so putting one back would cut off what reads the document.
-    Both times are of the clocks of whoever wrote them: if these differ by more than passed in between, it is not seen.
+    What the state knows is of no later rotation, whatever the clocks of those who began the two have said.
     """
-    consumer = facts.consumer
-    if consumer.attempt in (None, attempt.id) or consumer.rotated_at is None:
+    state, consumer = facts.state, facts.consumer
+    replaced = (entry.credential for entry in state.ledger)
+    known = (attempt.predecessor, state.published, state.standby, *replaced)
+    if consumer.attempt in {None, attempt.id, *(one.attempt for one in known if one is not None)}:
         return False
-    return consumer.rotated_at > attempt.started_at
+    return consumer.rotated_at is not None and consumer.rotated_at > attempt.started_at

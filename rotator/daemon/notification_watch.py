@@ -5,6 +5,7 @@ from threading import Event
 
 import structlog
 
+from rotator.core.left_over import OrphanKind
 from rotator.core.model import Target
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
@@ -99,7 +100,8 @@ class NotificationWatch:
             if is_emergency(target.state):
                 yield Condition(EMERGENCY, name)
         for orphan in self._snapshot.orphans(components):
-            yield Condition(ORPHAN, orphan.target)
+            if orphan.kind is not OrphanKind.CHECK:  # that is of no target
+                yield Condition(ORPHAN, orphan.target)
         for account in components.engine.throttles.open_circuits():
             yield Condition(CIRCUIT_OPEN, account)
 

@@ -1,7 +1,7 @@
 """The daemon's life: start, wait for Vault, obey signals, stop in bounded time."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from threading import Event, Lock, Thread
 
@@ -10,7 +10,6 @@ import structlog
 from rotator import __version__
 from rotator.core.clocks import Clocks
 from rotator.core.evidence import AccountEvidence
-from rotator.core.left_over import Orphan, OrphanKind
 from rotator.daemon.account_watch import AccountWatch
 from rotator.daemon.audit_watch import remove_old
 from rotator.daemon.bell_watch import BellWatch
@@ -74,7 +73,7 @@ class Service:
         composition.metrics.follow_paces(self._paces)
         composition.metrics.follow_keys(lambda: found.account_keys if (found := self._looks.components) else {})
         composition.metrics.follow_checks(self._checks)
-        composition.metrics.follow_orphans(self._orphans)
+        composition.metrics.follow_orphans(lambda: self._snapshot.orphans(self._looks.components))
         self._reload = Reload(composition, self._looks, self._scheduler, self._share, self._snapshot, self._health)
         pages = Pages(
             composition.metrics.render,
@@ -241,14 +240,6 @@ class Service:
     def _checks(self) -> Mapping[str, AccountEvidence]:
         components = self._looks.components
         return components.engine.checks if components is not None else {}
-
-    def _orphans(self) -> Iterator[Orphan]:
-        """Yields what nobody ends, each from one daemon of all."""
-        components = self._looks.components
-        yield from self._snapshot.orphans(components)
-        for document, left in (components.engine.left_by_checks if components is not None else {}).items():
-            if self._share.is_own(document):
-                yield from (Orphan("", OrphanKind.CHECK, credential) for credential in left)
 
     def _heartbeat(self) -> None:
         self._health.beat()

@@ -106,6 +106,6 @@ class Share:
     def _divide(self, components: Components) -> None:
         names = [*components.by_name, *(name for name in self._left_over if name not in components.by_name)]
         own = [name for name in names if owner(name, self._daemons) == self.holder]
-        self._snapshot.keep_only(own)
+        self._snapshot.keep_only(own, self.is_own)
         self._snapshot.sweep_takes(self._scheduler.hold(own))
         _log.info("targets divided", own=len(own), of=len(names), daemons=len(self._daemons))

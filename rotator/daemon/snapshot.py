@@ -1,15 +1,15 @@
 """The latest state and look of each target: the source of metrics, `/status` and the one log line for each run."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from threading import Lock
 from typing import Any
 
 from rotator import __version__
-from rotator.core.left_over import Orphan, orphans
-from rotator.core.model import Target, TargetState
+from rotator.core.left_over import Orphan, OrphanKind, orphans
+from rotator.core.model import Credential, Target, TargetState
 from rotator.core.pauses import Pauses
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
@@ -34,6 +34,7 @@ class Snapshot:
         self._composition, self._fleet = composition, composition.fleet
         self._lock = Lock()
         self._kept: frozenset[str] = frozenset()  # the share of this process: each process reports its own
+        self._is_own: Callable[[str], bool] = self._kept.__contains__
         self._components: Components | None = None  # those that the next two were made for
         self._targets: tuple[Target, ...] = ()  # in the order of their names
         self._names: frozenset[str] = frozenset()
@@ -66,10 +67,14 @@ class Snapshot:
             error=look.message if look.outcome in _FAILED and (look.steps or look.hold is None) else "",
         )
 
-    def keep_only(self, names: Iterable[str]) -> None:
-        """Keeps only these targets from now on: those that this process looks at."""
+    def keep_only(self, names: Iterable[str], is_own: Callable[[str], bool]) -> None:
+        """Keeps only these targets from now on: those that this process looks at.
+
+        Args:
+            is_own: says of any name whether it is for this process, also of a record of what a check has left.
+        """
         with self._lock:
-            self._kept, self._components = frozenset(names), None
+            self._kept, self._is_own, self._components = frozenset(names), is_own, None
             self._fleet.forget(self._fleet.all().keys() - self._kept)
 
     def sweep_takes(self, round_: timedelta) -> None:
@@ -84,10 +89,10 @@ class Snapshot:
             self._orphans.pop(name, None)
 
     def orphans(self, components: Components | None) -> tuple[Orphan, ...]:
-        """Returns what nobody ends, of every target that was seen."""
+        """Returns what nobody ends of every target that was seen, and what checks left. Each is of one process."""
         with self._lock:
             self._follow(components)
-            return tuple(orphan for found in self._orphans.values() for orphan in found)
+            return self._all_orphans()
 
     def document(self, components: Components | None, query: StatusQuery) -> Mapping[str, Any]:
         """Returns a page of the status document of the targets that this process looks at, without leaving it.
@@ -101,7 +106,7 @@ class Snapshot:
         page = list(islice(matching, query.limit))
         more = next(matching, None) is not None
         following = page[-1].name if more and page else None
-        return self._document(page, orphans if query.asks_for_orphans else [], len(orphans), following, query.limit)
+        return self._document(page, orphans if query.asks_for_orphans else [], following, query.limit)
 
     def turned_to(
         self, components: Components | None, query: StatusQuery, order: Order, skip: int, length: int
@@ -115,7 +120,7 @@ class Snapshot:
             key = sort_key(order, self._fleet.in_need())
             matching.sort(key=lambda target: key(self._seen(target)))
         page = matching[skip : skip + length]
-        return [self._seen(target) for target in page], self._document(page, [], 0, None, length), len(matching)
+        return [self._seen(target) for target in page], self._document(page, [], None, length), len(matching)
 
     def one(self, components: Components | None, name: str) -> tuple[TargetSnapshot, Mapping[str, Any]] | None:
         """Returns what is known of a target, and its row of the status document; None if this process has none."""
@@ -130,7 +135,7 @@ class Snapshot:
             target = known.target
         else:
             return None
-        return self._seen(target), self._document([target], [], 0, None, 1)["targets"][0]
+        return self._seen(target), self._document([target], [], None, 1)["targets"][0]
 
     def numbers(self, components: Components | None) -> tuple[int, int]:
         """Returns how many targets this process looks at, and how many there are."""
@@ -147,7 +152,7 @@ class Snapshot:
             targets, orphans = self._targets, sorted(self._orphans)
         page = [target for target in targets if target.name in needs or target.name in blocked]
         following = page[PAGE - 1].name if len(page) > PAGE else None
-        return self._document(page[:PAGE], orphans, len(orphans), following, PAGE)
+        return self._document(page[:PAGE], orphans, following, PAGE)
 
     def _matching(self, targets: Iterable[Target], query: StatusQuery) -> Iterator[Target]:
         now, within = self._composition.clock.now(), self._fleet.looked_at_within
@@ -156,7 +161,7 @@ class Snapshot:
                 yield target
 
     def _document(
-        self, page: Sequence[Target], orphans: Sequence[str], number: int, following: str | None, limit: int
+        self, page: Sequence[Target], orphans: Sequence[str], following: str | None, limit: int
     ) -> Mapping[str, Any]:
         components, named = self._components, [*(target.name for target in page), *orphans[:limit]]
         seen = {name: found for name in named if (found := self._fleet.get(name)) is not None}
@@ -170,10 +175,12 @@ class Snapshot:
             vault_now=components.store.now() if components else None,
             pauses=components.pauses.known if components else Pauses(),
             selections=self._composition.selections.document(),
-            left_by_checks=components.engine.left_by_checks if components else {},
+            left_by_checks=self._left_by_checks(),
             accounts=account_rows(components.engine.checks) if components else {},
         )
         states = {name: found.state for name, found in seen.items()}
+        with self._lock:
+            number = len(self._all_orphans())
         beside = StatusPage(self._names, summary(self._fleet, len(self._targets), number), following)
         return status_document(page, states, self._composition.clock.now(), around, beside)
 
@@ -194,6 +201,16 @@ class Snapshot:
         if components is not None:
             for seen in self._fleet.all().values():
                 self._find_orphans(seen.state, components)
+
+    def _all_orphans(self) -> tuple[Orphan, ...]:
+        of_targets = (orphan for found in self._orphans.values() for orphan in found)
+        left = (one for each in self._left_by_checks().values() for one in each)
+        return (*of_targets, *(Orphan("", OrphanKind.CHECK, one) for one in left))
+
+    def _left_by_checks(self) -> Mapping[str, Sequence[Credential]]:
+        """Returns what checks have left at accounts that are not configured, as far as this process tells of it."""
+        found = self._components.engine.left_by_checks if self._components is not None else {}
+        return {record: left for record, left in found.items() if self._is_own(record)}
 
     def _find_orphans(self, state: TargetState, components: Components) -> None:
         found = tuple(orphans(state, components.providers, configured=state.target in self._names))

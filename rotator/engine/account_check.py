@@ -18,7 +18,7 @@ from rotator.engine.scratch_ground import Ground
 from rotator.engine.scratch_life import ScratchLife
 from rotator.ports import Audit, Clock, Provider, Randomness, Store
 
-_BY_WRITING = (
+BY_WRITING = (
     known.CREATES,
     known.FINDS,
     known.LOGS_IN,
@@ -40,6 +40,7 @@ _BY_WRITING = (
     known.DELETES_AGAIN,
     known.PROPAGATES,
 )
+"""What the life of a scratch credential shows, or could."""
 
 
 class CheckImpossible(Exception):
@@ -76,6 +77,7 @@ class AccountCheck:
         learn: Callable[[Secret | None], None] = lambda _: None,
         users: Callable[[], Sequence[Target]] | None = None,
         names: Collection[str] = (),
+        going_on: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Prepares a check without connecting.
 
@@ -89,11 +91,13 @@ class AccountCheck:
             users: returns every target that may use a credential of the account, also by another name of it, and those
                 that were removed; by default `targets`.
             names: all names of the account in the configuration.
+            going_on: is told the key of each assumption before its result is added. If it raises CheckStopped, the
+                check ends as if the process must stop.
         """
         self._users, self._names = users or (lambda: targets), frozenset({account, *names})
         self._account, self._provider, self._targets, self._version = account, provider, targets, version
         self._store, self._clock, self._randomness, self._learn = store, clock, randomness, learn
-        self._results = CheckResults(clock)
+        self._results = CheckResults(clock, going_on)
         self._ground = Ground(account, key, provider, store, clock, randomness, audit, holder)
 
     def find_expendable(self, name: str) -> Credential:
@@ -128,7 +132,7 @@ class AccountCheck:
         return self._ground.read().scratch
 
     def read(self, by: str) -> CheckReport:
-        """Checks what reading shows, and keeps it. Raises StoreError."""
+        """Checks what reading shows, and keeps it. Raises StoreError, CheckStopped: nothing is kept."""
         reached = AccountReading(self._account, self._provider, self._clock, self._results).read(self._targets)
         self._ground.read()
         return self._kept(by, account_reading.COVERED if reached else (), ())
@@ -154,7 +158,7 @@ class AccountCheck:
             self._ground.clean_up(lambda call: call())
             raise
         forms = (one.key for one in self._provider.first_forms.values())
-        covered = (*account_reading.COVERED, *(one.key for one in _BY_WRITING), *forms)
+        covered = (*account_reading.COVERED, *(one.key for one in BY_WRITING), *forms)
         written_at = self._clock.now() if reached else self._ground.evidence.written_at
         self._ground.write(replace(self._ground.evidence, holder="", written_at=written_at))
         return self._kept(by, covered if reached else (), tuple(left))

@@ -1,6 +1,6 @@
 """What a check of an account has seen and shown so far."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
 
@@ -21,9 +21,13 @@ class CheckStopped(Exception):
 class CheckResults:
     """Collects results, and what the requests behind them looked like."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Begins with none."""
-        self._clock = clock
+    def __init__(self, clock: Clock, going_on: Callable[[str], None] = lambda _: None) -> None:
+        """Begins with none.
+
+        Args:
+            going_on: is told the key of each assumption before its result is added. It may raise CheckStopped.
+        """
+        self._clock, self._going_on = clock, going_on
         self.exchanges: list[ProviderExchange] = []
         self._results: dict[str, AssumptionResult] = {}
         self._slowest_change: float | None = None
@@ -51,7 +55,8 @@ class CheckResults:
             WITNESS.reset(token)
 
     def add(self, assumption: Assumption, shown: Shown, evidence: str, seconds: float | None = None) -> None:
-        """Adds a result, in place of one for the same assumption."""
+        """Adds a result, in place of one for the same assumption. Raises CheckStopped."""
+        self._going_on(assumption.key)
         at, rounded = self._clock.now(), None if seconds is None else round(seconds, 3)
         self._results[assumption.key] = AssumptionResult(assumption.key, assumption.text, shown, evidence, at, rounded)
 
@@ -100,8 +105,11 @@ class CheckResults:
         if self._slowest_change is not None:
             words = f"{self._slowest_change:.1f} s at the most"
             self.holds(known.PROPAGATES, words, self._slowest_change)
-        timed = [one.seconds for one in self.exchanges if not one.is_sip]
-        if timed:
+        sent = [one for one in self.exchanges if not one.is_sip]
+        timed = [one.seconds for one in sent]
+        if timed and all(one.status is None for one in sent):
+            self.not_shown(known.ANSWERS, "no answer came")
+        elif timed:
             slowest = max(timed)
             words = f"{len(timed)} requests: median {median(timed):.2f} s, slowest {slowest:.2f} s"
             shown = Shown.HOLDS if slowest < _IN_TIME else Shown.DOES_NOT

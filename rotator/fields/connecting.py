@@ -37,13 +37,25 @@ class Destination:
                 name, key = (self.proxy, "proxy.url") if self.proxy else (self.host, self.key)
                 return f"the name of {name} cannot be resolved: check {key}, and the DNS of this machine"
             if isinstance(cause, ConnectionRefusedError):
-                where, key = (f"the proxy {self.proxy}", "proxy.url") if self.proxy else (self.host, self.key)
-                return f"nothing listens at {where}: check {key}"
+                return f"nothing listens at {self._where}: check {self._address_key}"
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return self._why_untrusted(cause.verify_code)
             if isinstance(cause, ssl.SSLError):
                 return self._why_no_tls(cause)
         return ""
+
+    @property
+    def why_silent(self) -> str:
+        """What to check if no connection was made and nothing said why."""
+        return f"{self._where} does not answer: check {self._address_key}, and what on the way may drop it (a firewall)"
+
+    @property
+    def _where(self) -> str:
+        return f"the proxy {self.proxy}" if self.proxy else self.host
+
+    @property
+    def _address_key(self) -> str:
+        return "proxy.url" if self.proxy else self.key
 
     def why_refused(self, error: BaseException) -> str:
         """Returns why a proxy carries nothing, by the status at the beginning of the error."""

@@ -7,14 +7,15 @@ durations are seconds, and unknown values are null. Its keys are stable:
   answered), `holder` (this process), `summary`, `targets`, `next`, `orphans`,
   `left_by_checks`, `accounts`, `selections`, `audit`.
 * `summary`: `targets` (how many), `states` (how many are in each state), `needs` (how many somebody has to look after,
-  by need), `orphans` (how many). In `/status` of the whole fleet, whatever the page and the filters; in
+  by need), `orphans` (how many credentials nobody ends, with those that checks left: the sum of the metric
+  `rotator_orphans`). In `/status` of all that the process looks at, whatever the page and the filters; in
   `rotator status` of the targets that were read, and `matching` says how many of them the filters let through.
 * `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: see `target_status`; of what it has replaced: see `ledger_status`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
   `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
 * `left_by_checks`, at accounts that are not configured, or not with the key that they had: `account`, `id`, `username`
-  of each credential, and the `record` in Vault that names it.
+  of each credential, and the `record` in Vault that names it. Of several daemons one lists it.
 * `accounts`, by provider account, in `/status`: see `account_status`.
 * `selections`, by provider account, in `/status`: `listed_at`, and how many credentials are `selected`, `gone`,
   `unnamable` and `undecided`, with some of the names: `gone_targets`, `unnamable_usernames`.

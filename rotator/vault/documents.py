@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import NoneType, UnionType
 from typing import Any
 
 from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError, transform_error
@@ -46,7 +47,7 @@ _OURS = frozenset((*_CREDENTIAL, "withdrawn_at", "moved_to"))  # the last two ar
 
 def encode_state(state: TargetState, writer: str) -> dict[str, Any]:
     """Returns the state document. `writer` distinguishes this write from those of other processes."""
-    return {**_converter.unstructure(state), _WRITER: writer}
+    return {**_write_state(state), _WRITER: writer}
 
 
 def decode_state(document: Mapping[str, Any]) -> TargetState:
@@ -60,7 +61,7 @@ def decode_state(document: Mapping[str, Any]) -> TargetState:
             "upgrade this one"
         )
     try:
-        return _converter.structure({key: value for key, value in document.items() if key != _WRITER}, TargetState)
+        return _read_state({key: value for key, value in document.items() if key != _WRITER}, TargetState)
     except BaseValidationError as error:
         problem, _, path = transform_error(error, "", _problem)[0].rpartition(" @ ")
     # Raised outside the handler, because the original error quotes values.
@@ -274,6 +275,13 @@ def _object(kind: Any) -> Callable[[Any, Any], Any]:
     return lambda value, _: read(_exactly(value, dict), kind)
 
 
+@_converter.register_structure_hook_factory(lambda kind: isinstance(kind, UnionType))
+def _optional(kind: Any) -> Callable[[Any, Any], Any]:
+    (inner,) = set(kind.__args__) - {NoneType}
+    read = _converter.get_structure_hook(inner)
+    return lambda value, _: None if value is None else read(value, inner)
+
+
 @_converter.register_structure_hook_factory(lambda kind: getattr(kind, "__origin__", None) is tuple)
 def _list(kind: Any) -> Callable[[Any, Any], Any]:
     read = homogenous_tuple_structure_factory(kind, _converter)
@@ -286,11 +294,10 @@ def _are_many(kind: Any) -> bool:
     return getattr(kind, "__origin__", None) is tuple and is_dataclass(kind.__args__[0])
 
 
-def _text_of_many(values: Iterable[Any]) -> str:
-    return json.dumps([_converter.unstructure(value) for value in values], separators=(",", ":"))
-
-
-_converter.register_unstructure_hook_func(_are_many, _text_of_many)
+@_converter.register_unstructure_hook_factory(_are_many)
+def _text_of_many(kind: Any) -> Callable[[Iterable[Any]], str]:
+    write = _converter.get_unstructure_hook(kind.__args__[0])
+    return lambda values: json.dumps([write(value) for value in values], separators=(",", ":"))
 
 
 def _decoded(value: Any) -> Any:
@@ -300,3 +307,8 @@ def _decoded(value: Any) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         raise TypeError from None
+
+
+# Made here, once: threads that begin together would each make their own, for as long as two rotations take.
+_read_state: Callable[[Mapping[str, Any], type[TargetState]], TargetState] = _converter.get_structure_hook(TargetState)
+_write_state: Callable[[TargetState], dict[str, Any]] = _converter.get_unstructure_hook(TargetState)

@@ -194,15 +194,16 @@ def _content(answer: BaseHTTPResponse) -> bytes:
 
 
 def _failure(connection: Connection, error: Exception) -> StoreError:
+    vault = Destination(urlsplit(connection.address).netloc, "vault.address", "vault.ca_file")
     match error:
         case exceptions.ProxyError():
             what = "the proxy cannot be reached, or refuses to connect: check vault.proxy"
         case exceptions.TimeoutError() if not isinstance(error, exceptions.NewConnectionError):  # to urllib3 one, too
-            what = f"no answer within {connection.timeout:g} s"
+            is_silent = isinstance(error, exceptions.ConnectTimeoutError) and connection.tunnel is None
+            what = vault.why_silent if is_silent else f"no answer within {connection.timeout:g} s"
         case _OversizedAnswer():
             what = NOT_VAULT
         case exceptions.SSLError() | exceptions.NewConnectionError() | exceptions.ProtocolError():
-            vault = Destination(urlsplit(connection.address).netloc, "vault.address", "vault.ca_file")
             what = vault.why_not(error) or "unreachable, or the connection broke"
         case _:
             what = f"the request cannot be sent ({type(error).__name__}): check address and token"

@@ -29,7 +29,7 @@ class CheckedAccount:
         self.users: Sequence[Target] | None = None  # None: the targets
         self.processes = 0
 
-    def check(self) -> AccountCheck:
+    def check(self, **changes: Any) -> AccountCheck:
         """A new process that checks the account."""
         self.processes += 1
         return AccountCheck(
@@ -46,6 +46,7 @@ class CheckedAccount:
             users=lambda: self.targets if self.users is None else self.users,
             names=self.names,
             learn=lambda secret: self.learnt.append(secret.reveal()) if secret is not None else None,
+            **changes,
         )
 
     def read(self) -> CheckReport:

@@ -3,6 +3,7 @@
 What was accepted is also written down from what happens at the simulated providers, without the audit.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -90,9 +91,10 @@ class TrueLives:
             (life.oldest_in(begin, end) for life in self.lives if life.username == username), default=timedelta()
         )
 
-    def oldest_of_all(self, begin: datetime, end: datetime) -> timedelta:
-        """Returns the greatest age of any password of a target."""
-        return max(life.oldest_in(begin, end) for life in self.lives)
+    def oldest_of_all_but(self, usernames: Collection[str], begin: datetime, end: datetime) -> timedelta:
+        """Returns the greatest age of any password of another username."""
+        left_out = {username.casefold() for username in usernames}  # some accounts keep no capitals
+        return max(life.oldest_in(begin, end) for life in self.lives if life.username.casefold() not in left_out)
 
 
 @dataclass

@@ -27,6 +27,7 @@ from fleet_events import YEAR, FleetEvent, apply_event, draw_events
 from fleet_judge import PromiseBroken
 from fleet_rest import judge_at_rest
 from fleet_world import FleetWorld, HistoryLine
+from simulated_accounts import CURRENT_REALMS
 
 from rotator.testing.clock import START
 
@@ -79,12 +80,17 @@ class FleetRun:
 
 def run_fleet(seed: int, lives: Lives, events: Sequence[FleetEvent] | None = None) -> FleetRun:
     """Simulates a fleet for so many years, or until a promise is broken; `events` in place of those of the seed."""
+    with _without_collector():
+        return _run_fleet(seed, lives, events)
+
+
+def _run_fleet(seed: int, lives: Lives, events: Sequence[FleetEvent] | None) -> FleetRun:
     world = FleetWorld(seed, lives.targets)
     drawn = lives.events(seed) if events is None else events
     happened: Counter[str] = Counter()
     broken: PromiseBroken | None = None
     done: list[FleetEvent] = []
-    with registrar_in_process(world.lag), _without_collector():
+    with registrar_in_process(world.lag):
         try:
             rest = YEAR / 4
             checks = [rest * (number + 1) for number in range(int(lives.years * 4))]
@@ -101,6 +107,7 @@ def run_fleet(seed: int, lives: Lives, events: Sequence[FleetEvent] | None = Non
                 judge_at_rest(world)
         except PromiseBroken as error:
             broken = error
+    CURRENT_REALMS.forget()  # the next run freezes what is still alive: this world would stay for good
     concerned = [] if broken is None else [*world.judge.targets[broken.target].names, ""]
     return FleetRun(
         seed,
@@ -120,7 +127,7 @@ def run_fleet(seed: int, lives: Lives, events: Sequence[FleetEvent] | None = Non
 def _without_collector() -> Iterator[None]:
     """Almost nothing here is a cycle but the world itself, and searching for them takes a fifth of the time."""
     gc.collect()  # the world of the run before: what is frozen as garbage stays for good
-    gc.freeze()  # what is imported is never searched again
+    gc.freeze()  # what is imported is never searched again; what begins before this is never freed
     gc.disable()
     try:
         yield

@@ -53,7 +53,7 @@ class ShownFleet:
         made = composition.assemble(composition.settings, seen=self.snapshot.update_state)
         self.components: Components | None = made
         self.targets = sorted(made.targets, key=lambda target: target.name)
-        self.snapshot.keep_only([*made.by_name, "removed-phone"])
+        self.snapshot.keep_only([*made.by_name, "removed-phone"], lambda _: True)
         self.web = Web(composition, self.snapshot, lambda: self.components)
 
     def html(self, path: str, query: str = "", status: int = 200) -> str:

@@ -336,6 +336,10 @@ class _RegistrarRealms:
             self.clock, self.realms = clock, {}
         self.realms |= realms
 
+    def forget(self) -> None:
+        """Keeps nothing of a harness that is not used any more."""
+        self.clock, self.realms = None, {}
+
     def now(self) -> datetime:
         assert self.clock is not None
         return self.clock.now()
@@ -348,14 +352,14 @@ class _RegistrarRealms:
         raise AssertionError("the registrar does not wait")
 
 
-_current = _RegistrarRealms()
+CURRENT_REALMS = _RegistrarRealms()
 
 
 @cache
 def registrar() -> SimulatedRegistrar:
     """A registrar on free ports, for the rest of this process."""
     made = SimulatedRegistrar(
-        lambda: _current.realms, _current, FaultInjector(), options=RegistrarOptions(propagation=LAG)
+        lambda: CURRENT_REALMS.realms, CURRENT_REALMS, FaultInjector(), options=RegistrarOptions(propagation=LAG)
     )
     made.start()
     return made
@@ -394,7 +398,7 @@ def _vobiz(kind: str, name: str, clock: Any, where: dict[str, Any], readings: di
     account = SimulatedAccount(f"MA_{name}", TOKEN, clock)
     api = VobizApi([account], clock)
     api.read_as(**readings)
-    _current.serve(api.realms(), clock)
+    CURRENT_REALMS.serve(api.realms(), clock)
     options = account_options(kind, TOKEN, base_url=BASE, auth_id=account.name, **where)
     lag = LAG if where else Propagation()  # without a log-in nothing is waited for
     record_kind = "endpoint" if kind == "vobiz-endpoint" else "credential"
@@ -412,7 +416,7 @@ def telnyx(kind: str, name: str, clock: Any, *, registers: bool = True, **readin
     account, domain = SimulatedAccount(name, TOKEN, clock), f"{name}.sip.telnyx.com"
     api = TelnyxApi([account], clock)
     api.read_as(**readings)
-    _current.serve({domain: account}, clock)
+    CURRENT_REALMS.serve({domain: account}, clock)
     connection = account.create(telnyx_connections.KIND, "trunk", STANDING, {"connection_name": "trunk"}, identity="17")
     where = {"registrar": registrar().address, "sip_transport": "udp"} if registers else {"registrar": "off"}
     keys = {"base_url": f"{BASE}/v2", **where, "domain": domain}

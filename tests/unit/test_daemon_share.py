@@ -1,5 +1,6 @@
 """The share of a process: what it looks at follows from who lives, and changes with it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -45,7 +46,8 @@ class Replica:
     def _sweep_takes(self, round_: timedelta) -> None:
         self.round = round_
 
-    def _keep_only(self, names: list[str]) -> None:
+    def _keep_only(self, names: list[str], is_own: Callable[[str], bool]) -> None:
+        assert all(map(is_own, names))
         self.kept: list[str] = names
 
 

@@ -1,6 +1,7 @@
 """The pages of /status: from memory, in the order of names, filtered. With a real composition, and no Vault."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ from core_facts import ATTEMPT, DAY, ENTRY, OLD
 
 from rotator.core.actions import Step
 from rotator.core.holding import Hold, HoldReason
+from rotator.core.left_over import OrphanKind
 from rotator.core.model import Target, TargetState
 from rotator.daemon.components import Components
 from rotator.daemon.composition import Composition
 from rotator.daemon.snapshot import Snapshot
-from rotator.engine import Look, Outcome
+from rotator.engine import Engine, Look, Outcome
 from rotator.observe.status_query import PAGE, StatusQuery
 
 TARGETS = 450
@@ -48,7 +50,7 @@ def snapshot(composition: Composition) -> Snapshot:
 @pytest.fixture
 def components(composition: Composition, snapshot: Snapshot) -> Components:
     made = composition.assemble(composition.settings, seen=snapshot.update_state)
-    snapshot.keep_only([*made.by_name, "gone"])
+    snapshot.keep_only([*made.by_name, "gone"], lambda _: True)
     for target in made.targets:
         published = replace(OLD, account=target.account, made_at=composition.clock.now())
         snapshot.update_state(target, TargetState(target.name, published=published))
@@ -90,7 +92,7 @@ def test_a_process_shows_what_it_looks_at_and_no_other_one_s(snapshot, component
     orphaned = TargetState("t005", published=OLD, ledger=(left,))
     snapshot.update_state(target_of(components, "t005"), orphaned)
     assert [orphan.target for orphan in snapshot.orphans(components)] == ["t005"]
-    snapshot.keep_only(["t001", "t003"])
+    snapshot.keep_only(["t001", "t003"], lambda _: True)
     snapshot.update_state(target_of(components, "t005"), orphaned)
     document = snapshot.document(components, StatusQuery())
     assert (names(document), document["summary"]["states"]) == (["t001", "t003"], {"idle": 2})
@@ -155,6 +157,21 @@ def test_orphans_are_found_when_a_state_is_read_and_when_the_configuration_chang
     assert snapshot.document(without, StatusQuery(states=("idle",), limit=1))["orphans"] == []
     snapshot.update_state(target_of(components, "t001"), TargetState("t001", published=OLD))
     assert "t001" not in {orphan.target for orphan in snapshot.orphans(without)}
+
+
+def test_the_number_of_orphans_is_that_of_the_credentials_that_nobody_ends(snapshot, components, monkeypatch):
+    """The sum of the metric: what checks left was only there, and a target with two counted once."""
+    closed = replace(ENTRY, credential=replace(ENTRY.credential, account="closed"))
+    gone = replace(target_of(components, "t000"), name="gone", removed=True)
+    snapshot.update_state(gone, TargetState("gone", published=OLD, ledger=(closed,)))
+    left = {"vobiz-mine": (OLD, ENTRY.credential), "vobiz-other-replica": (OLD,)}
+    monkeypatch.setattr(Engine, "left_by_checks", left)
+    snapshot.keep_only([*components.by_name, "gone"], lambda name: name != "vobiz-other-replica")
+    kinds = Counter(orphan.kind for orphan in snapshot.orphans(components))
+    assert kinds == {OrphanKind.PUBLISHED: 1, OrphanKind.LEDGER: 1, OrphanKind.CHECK: 2}
+    document = snapshot.document(components, StatusQuery(limit=1))
+    assert document["summary"]["orphans"] == kinds.total()
+    assert [each["record"] for each in document["left_by_checks"]] == ["vobiz-mine"] * 2
 
 
 def test_the_report_has_the_rows_that_need_somebody_and_no_more_than_a_page(snapshot, components):

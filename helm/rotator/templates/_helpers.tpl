@@ -47,6 +47,32 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{/*
+Refuses what may be there once only: a second one the API refuses, or takes in place of the first.
+*/}}
+{{- define "rotator.distinct" -}}
+{{- $paths := dict -}}
+{{- range concat .Values.secretFiles .Values.configMapFiles .Values.targetVolumes -}}
+{{- if hasKey $paths .mountPath -}}
+{{- fail (printf "mountPath %s is named twice among secretFiles, configMapFiles and targetVolumes: give each a folder of its own" .mountPath) -}}
+{{- end -}}
+{{- $_ := set $paths .mountPath true -}}
+{{- end -}}
+{{- $names := dict -}}
+{{- range .Values.env -}}
+{{- if hasKey $names .name -}}
+{{- fail (printf "env: %s is named twice: leave one out" .name) -}}
+{{- end -}}
+{{- $_ := set $names .name true -}}
+{{- end -}}
+{{- $own := fromYaml (include "rotator.labels" .) -}}
+{{- range $label, $_ := .Values.podLabels -}}
+{{- if hasKey $own $label -}}
+{{- fail (printf "podLabels: %s is the chart's own: leave it out" $label) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
 What the templates need of the configuration, as YAML: port, probes, scheme, tokenFile (empty: no token is mounted).
 Refuses what cannot work in this pod. Everything else is checked by rotator itself, at its start.
 */}}
@@ -89,6 +115,7 @@ Refuses what cannot work in this pod. Everything else is checked by rotator itse
 {{- if and .Values.kubernetesEvents.enabled (not $events) -}}
 {{- fail "kubernetesEvents: no route writes Events; add one to config, such as `notifications: {cluster: {to: kubernetes-events}}`, or set enabled: false" -}}
 {{- end -}}
+{{- include "rotator.distinct" . -}}
 {{- $auth := $vault.auth | default dict -}}
 {{- $token := "" -}}
 {{- if eq (toString $auth.method) "kubernetes" -}}

@@ -68,8 +68,10 @@ def _body(about: About, facts: FleetFacts) -> Iterator[Child]:
     left = [left_by_check_words(each) for each in facts.document["left_by_checks"]]
     if facts.document["orphans"] or left:
         yield h("h2", "Left of what was removed")
-        yield h("p", f"{summary['orphans']:,} in all.") if summary["orphans"] > len(facts.document["orphans"]) else None
         words = [*map(orphan_words, facts.document["orphans"]), *left]
+        yield (
+            h("p", f"{counted(summary['orphans'], 'credential')} in all.") if summary["orphans"] > len(words) else None
+        )
         yield h("ul", (h("li", each) for each in words))
     yield h("h2", "Audit")
     yield _audit(facts.document["audit"])

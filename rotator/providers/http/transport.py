@@ -132,7 +132,7 @@ def lost(error: httpx.HTTPError, destination: Destination) -> LostTry:
     """Returns what an error means for the request: whether it was sent, and whether to send it again."""
     # The errors' texts are not used: a protocol error quotes the answer.
     if isinstance(error, httpx.ConnectTimeout):
-        return LostTry("no connection was made in time", "timeout", sent=False)
+        return LostTry(f"no connection was made in time: {destination.why_silent}", "timeout", sent=False)
     if isinstance(error, httpx.PoolTimeout):
         return LostTry("every connection to the provider was in use until the timeout", None, sent=False)
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):

@@ -113,6 +113,29 @@ def test_two_monitors_and_a_service_account_without_a_name_are_refused():
     assert "serviceAccount.name: required" in refusal({"serviceAccount": {"create": False}})
 
 
+_TWICE = {"secretName": "a", "mountPath": "/run/x"}
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"secretFiles": [_TWICE, {**_TWICE, "secretName": "b"}]}, "mountPath /run/x is named twice"),
+        (
+            {"secretFiles": [_TWICE], "configMapFiles": [{"configMapName": "c", "mountPath": "/run/x"}]},
+            "mountPath /run/x is named twice",
+        ),
+        (
+            {"env": [{"name": "A", "secretName": "s", "key": "k"}, {"name": "A", "secretName": "t", "key": "k"}]},
+            "env: A is named twice",
+        ),
+        ({"podLabels": {"app.kubernetes.io/name": "x"}}, "podLabels: app.kubernetes.io/name is the chart's own"),
+    ],
+)
+def test_what_the_cluster_would_refuse_or_take_for_something_else_is_refused_before(values, says):
+    """Such manifests were rendered, and the API refused them in the middle of an installation, or one of two won."""
+    assert says in refusal(values)
+
+
 def generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("chart_readme", CHART.parent / "readme.py")
     module = importlib.util.module_from_spec(spec)

@@ -4,10 +4,14 @@ import json
 import stat
 from dataclasses import replace
 
+import pytest
 from command_runner import DAY, OFFICE, create_credentials
 from daemon_environment import TOKEN
+from polling import eventually
+from terminal_talk import TerminalTalk
 
 from rotator.core.evidence import CREATES, AssumptionResult, Shown
+from rotator_simulator.faults import fault_named
 
 
 def usernames(environment) -> set[str]:
@@ -158,3 +162,20 @@ def test_a_damaged_document_is_an_error_that_says_how_to_restore_it_and_loses_no
 
     environment.bao.call("DELETE", f"secret/data/{path}", also=204)
     assert run_command("check-provider", "vobiz", "--write", "--yes").code == 0
+
+
+@pytest.mark.parametrize(("words", "progress"), [(["check-provider", "vobiz"], "looked at"), (["plan"], "planned")])
+def test_ctrl_c_is_no_answer_of_the_provider(environment, words, progress):
+    """What was not sent any more read "the account's pace left no time to send it", and a check kept it in Vault."""
+    create_credentials(environment, "office")
+    environment.configure([OFFICE], policies=DAY)
+    slow = environment.sandbox.faults.plan(fault_named("latency", seconds=3.0), verb="list", times=1)
+    talk = TerminalTalk([*words, "-c", str(environment.config)], environment.variables)
+    eventually(lambda: slow.fired, "it is at the provider")
+    talk.wait_for(progress)  # it is not silent while it waits
+    talk.press_ctrl_c()
+    assert talk.end() == 130
+    assert talk.said.endswith("rotator: stopped\r\n")
+    assert "pace" not in talk.said
+    kept = environment.bao.call("LIST", "secret/metadata/rotator/state", also=404).get("data", {}).get("keys", [])
+    assert not [name for name in kept if name.startswith("_evidence-")]

@@ -10,6 +10,7 @@ from command_runner import OFFICE, CommandResult, command_runner, create_credent
 from daemon_environment import daemon_environment
 from openbao_server import running_bao
 from polling import eventually
+from silent_port import silent_port
 
 from rotator.cli.exits import MEANING, Exit
 
@@ -25,6 +26,19 @@ def test_an_unreachable_vault_is_said_at_once(environment, run_command, words):
     assert printed.err.startswith("rotator: Vault is unusable: ")
     assert "127.0.0.1:9" in printed.err
     assert "Traceback" not in printed.err
+
+
+def test_a_vault_that_swallows_everything_is_waited_for_in_so_many_words(environment, run_command):
+    """It was silent for ten seconds, and then named the wrong number of them and nothing to check."""
+    with silent_port() as port:
+        environment.configure([OFFICE], vault={"address": f"http://127.0.0.1:{port}", "connect_timeout": "4s"})
+        printed = run_command("status")
+    waiting, said = printed.err.splitlines()
+    assert waiting == f"rotator: waiting for http://127.0.0.1:{port} to answer; Ctrl-C stops"
+    assert said.endswith(
+        f"127.0.0.1:{port} does not answer: check vault.address, and what on the way may drop it (a firewall)"
+    )
+    assert printed.code == 3
 
 
 def test_a_sealed_vault_is_named(tmp_path, monkeypatch, capfd):

@@ -1,9 +1,10 @@
 """`rotator reconcile` against a real OpenBao and the sandbox."""
 
 import json
+import re
 from dataclasses import replace
 
-from command_runner import DAY, LOBBY, OFFICE, create_credentials
+from command_runner import DAY, LOBBY, OFFICE, create_credentials, run_at_terminal
 
 from rotator_simulator.account import SimulatedAccount
 
@@ -89,3 +90,12 @@ def test_an_orphan_of_an_older_backup_is_retired_by_its_target(environment, run_
     assert environment.account.by_username(lost).enabled
     (record,) = [line for line in environment.audit() if line["verb"] == "retire_orphan"]
     assert (record["target"], record["facts"]["stated"]) == ("office", "by me")
+
+
+def test_a_terminal_shows_that_an_account_is_being_listed(environment):
+    """A provider that answered slowly, or not at all, kept it silent for half a minute."""
+    create_credentials(environment, "office")
+    environment.configure([OFFICE])
+    words = ["reconcile", "-c", str(environment.config)]
+    _, written = run_at_terminal(words, environment.variables, 120)
+    assert re.search(r"[01]/1 +accounts listed", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written))

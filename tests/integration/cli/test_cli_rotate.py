@@ -6,12 +6,14 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from command_runner import DAY, LOBBY, OFFICE, PAIR, create_credentials, start_rotator
 from daemon_environment import TOKEN
 from openbao_server import TamperingProxy
 from polling import eventually
 from terminal_talk import TerminalTalk
 
+from rotator.cli.context import open_context
 from rotator.core.model import Claim
 from rotator_simulator.faults import fault_named
 
@@ -259,6 +261,17 @@ def test_whoever_presses_ctrl_c_is_told_what_happens_and_may_press_it_again(envi
     assert "rotator: stopped at once" in shown
     assert json.loads(shown[shown.index("{") :])["error"]["code"] == 130
     assert environment.state("office").attempt is not None
+
+
+def test_the_end_of_a_command_is_no_ctrl_c(environment):
+    """The first one after the end counted as the second, and stopped at once."""
+    environment.configure([OFFICE])
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.variables.items():
+            patch.setenv(name, value)
+        with open_context(environment.config, read_only=True) as context:
+            pass
+    assert not context.stop.is_set()
 
 
 def test_ctrl_c_before_there_is_anything_to_wait_for_is_one_line(environment, run_command, monkeypatch):

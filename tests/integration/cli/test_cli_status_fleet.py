@@ -124,3 +124,50 @@ def test_what_means_nothing_is_refused(environment, run_command, words, said):
     printed = run_command("status", *words)
     assert (printed.code, printed.out) == (2, "")
     assert said in printed.err
+
+
+def planned(words: str) -> list[str]:
+    return re.findall(r"^(t\d\d) \(", words, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("words", "number"), [([], 10), (["--limit", "3"], 3), (["--all"], FLEET)])
+def test_a_terminal_shows_as_many_plans_as_it_has_room_for(environment, fleet, words, number):
+    """All of thousands scrolled by, and without a word until the last one was made."""
+    command = ["plan", *words, "-c", str(environment.config)]
+    code, written = run_at_terminal(command, environment.variables, 200)
+    assert code == 0, written
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "\n", written).replace("\r", "\n")
+    assert re.search(rf"\d+/{FLEET}\s+planned", plain)
+    assert len(planned(plain)) == number
+    if number < FLEET:
+        assert "60 targets: 1 with something to do now" in plain
+        shown = f"shown: {number} of 60; more with --all or --limit, fewer with names, --label"
+        assert shown in plain
+        assert planned(plain)[0] == "t08"
+    else:
+        assert "shown: " not in plain
+
+
+def test_a_pipe_gets_every_plan_as_configured_and_a_limit_what_acts_soonest(fleet, run_command):
+    every = run_command("plan")
+    assert planned(every.out) == [f"t{number:02}" for number in reversed(range(FLEET))]
+    assert "shown: " not in every.out
+    first, *others = run_command("plan", "--limit", "3", "-o", "json").json["targets"]
+    assert (first["name"], bool(first["now"])) == ("t08", True)
+    rows = run_command("plan", "-o", "json").json["targets"]
+    soonest = sorted((row["coming"][0]["at"], row["name"]) for row in rows if not row["now"])
+    assert [row["name"] for row in others] == [name for _, name in soonest[:2]]
+
+
+def test_a_plan_that_a_provider_did_not_let_end_comes_first(environment, fleet, run_command):
+    environment.configure([target(number) for number in range(FLEET + 1)], policies=DAY)
+    environment.sandbox.faults.plan("unauthorized", times=None)
+    printed = run_command("plan", "--limit", "2")
+    assert printed.code == 1
+    assert planned(printed.out) == ["t60", "t08"]
+    assert "61 targets: 2 with something to do now, 1 not to the end: a provider did not answer" in printed.out
+
+
+def test_the_plan_takes_one_way_to_say_how_much(fleet, run_command):
+    printed = run_command("plan", "--all", "--limit", "3")
+    assert (printed.code, printed.err) == (2, "rotator: --all and --limit exclude each other\n")

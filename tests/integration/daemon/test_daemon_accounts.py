@@ -35,6 +35,7 @@ def test_the_metrics_of_accounts_are_kept_fresh_also_of_one_without_targets(envi
         lambda: daemon.metric('rotator_account_scratch_credentials{account="other"}') == 1, "what a check left", 60
     )
     eventually(lambda: daemon.metric('rotator_orphans{kind="check"}') == 1, "what nobody would remove", 60)
+    assert json.loads(daemon.get("/status"))["summary"]["orphans"] == 1
     found = 'rotator_account_credentials{account="%s",finding="%s"}'
     eventually(lambda: daemon.metric(found % ("other", "foreign")) == 1, "what nobody named", 120)
     eventually(lambda: daemon.metric(found % ("vobiz", "foreign")) == 0, "the other account, likewise", 120)

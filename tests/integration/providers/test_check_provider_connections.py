@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
+import httpx
 import pytest
 import trustme
 from forward_proxy import connect_proxy
@@ -20,6 +21,7 @@ from rotator.fields.connecting import Destination
 from rotator.fields.proxy import ProxySettings
 from rotator.providers.http.calls import HttpRequest
 from rotator.providers.http.client import Http
+from rotator.providers.http.transport import lost
 from rotator.providers.registry import KINDS
 from rotator.settings.usage import HttpCheckSettings
 from rotator.testing import MemoryAudit, MemoryStore
@@ -95,6 +97,7 @@ def refused(url: str, **keys) -> str:
     found = findings(url, **keys)
     assert found["connects"].shown is Shown.DOES_NOT
     assert not {"key", "creates"} & set(found)
+    assert (found["answers"].shown, found["answers"].evidence) == (Shown.NOT_SHOWN, "no answer came")
     return found["connects"].evidence
 
 
@@ -178,6 +181,14 @@ def test_a_name_that_does_not_exist():
 def test_a_port_at_which_nothing_listens():
     port = free_port()
     assert refused(f"https://localhost:{port}").endswith(f"nothing listens at localhost:{port}: check base_url")
+
+
+def test_a_connection_that_nobody_answers_is_named_with_what_to_check():
+    said = "no connection was made in time: %s does not answer: check %s, and what on the way may drop it (a firewall)"
+    silent = httpx.ConnectTimeout("timed out")
+    straight, proxied = Destination("api.x", "base_url", "ca_file"), Destination("api.x", "base_url", "ca_file", "p:1")
+    assert lost(silent, straight).message == said % ("api.x", "base_url")
+    assert lost(silent, proxied).message == said % ("the proxy p:1", "proxy.url")
 
 
 def test_a_proxy_that_does_not_exist_is_named_and_not_the_provider(authority, ca_file):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from core_facts import ENTRY, HOUR, IN_PLACE, NEW, NOW, OLD, OTHER, STAGED, attempt, document, facts
+from core_facts import DAY, ENTRY, HOUR, IN_PLACE, NEW, NOW, OLD, OTHER, STAGED, attempt, document, facts
 
 from rotator.core.actions import Abandon, Apply, Disable, Restore, Settle, Verb
 from rotator.core.decide import decide
@@ -58,3 +58,21 @@ def test_nothing_is_put_back_beside_what_a_later_rotation_has_published(changes)
         assert decide(facts(IN_PLACE, state_attempt=undone, consumer=document_)) == Restore(OLD)
     taken = replace(undone, take_over=True, put_back=True, phase=Phase.STAGED)
     assert decide(facts(IN_PLACE, state_attempt=taken, consumer=later)) == Abandon()
+
+
+@pytest.mark.parametrize("known", ["predecessor", "published", "standby", "ledger"])
+def test_what_the_state_knows_is_of_no_later_rotation_however_far_behind_the_clock_is_that_began(known):
+    """Devices would be refused for good: the attempt ended, and the old password was not put back."""
+    began = attempt(
+        strategy=Strategy.IN_PLACE, staged=replace(OLD, attempt="2"), uncertain=True, put_back=True, take_over=True
+    )
+    by = replace(OTHER, attempt="9")
+    named = {
+        "predecessor": {"state_attempt": replace(began, predecessor=replace(OLD, attempt="9"))},
+        "published": {"state_attempt": began, "state_published": by},
+        "standby": {"state_attempt": began, "state_standby": by},
+        "ledger": {"state_attempt": began, "state_ledger": (replace(ENTRY, credential=by),)},
+    }[known]
+    at_hand = replace(document(OTHER), rotated_at=NOW + 40 * DAY, attempt="9")
+    decided = decide(facts(IN_PLACE, consumer=at_hand, **named))
+    assert decided == Restore(named["state_attempt"].predecessor)

@@ -406,6 +406,24 @@ def test_a_process_that_must_stop_cleans_up_at_once():
     assert world.store.evidence[KEY].written_at is None
 
 
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_check_that_is_stopped_keeps_nothing_of_what_was_not_asked_any_more(writes):
+    """Ctrl-C: a request that is not sent any more looked like an assumption that nothing shows."""
+    world, told = CheckedAccount(), []
+
+    def going_on(key: str) -> None:
+        told.append(key)
+        if key == known.LISTS.key:
+            raise CheckStopped
+
+    check = world.check(going_on=going_on)
+    with pytest.raises(CheckStopped):
+        check.write("tester", ()) if writes else check.read("tester")
+    assert told == [known.CONNECTS.key, known.KEY.key, known.CLOCK.key, known.LISTS.key]
+    assert world.usernames == ["office"]
+    assert (world.store.evidence.get(KEY) or AccountEvidence()).results == ()
+
+
 def test_vault_that_fails_ends_the_check():
     world = CheckedAccount()
     world.store.failing = [StoreUnavailable("sealed")]

@@ -14,6 +14,7 @@ from rotator.core.exchanges import ProviderExchange
 from rotator.core.model import Attachment
 from rotator.core.usage_rules import Usage
 from rotator.engine import account_reading
+from rotator.engine.check_results import CheckResults
 from rotator.ports import WITNESS
 from rotator.testing import ATTACHING, CHOSEN, SHOWING, FakeFault
 
@@ -83,7 +84,7 @@ def test_without_an_answer_nothing_else_is_asked():
         ("connects", "does not", "no connection"),
         ("clock", "not shown", "its answers have no date"),
         ("lists", "does not", "no connection"),
-        ("answers", "holds", "1 requests: median 0.25 s, slowest 0.25 s"),
+        ("answers", "not shown", "no answer came"),
     ]
     assert world.provider.calls == ["each"]
 
@@ -454,6 +455,14 @@ def test_what_was_read_is_listed():
 @pytest.mark.parametrize(("seconds", "result"), [(9.9, HOLDS), (10.0, DOES_NOT)])
 def test_an_answer_that_takes_as_long_as_is_waited_for_does_not_come_in_time(seconds, result):
     assert found(world_with(seconds=seconds).read())["answers"].shown is result
+
+
+def test_a_request_that_got_no_answer_counts_beside_one_that_did():
+    world = world_with()
+    results, answered = CheckResults(world.clock), world.provider.looks_like
+    results.exchanges = [replace(answered, status=200, seconds=1.0), replace(answered, seconds=10.0)]
+    (one,) = results.all
+    assert (one.shown, one.evidence) == (DOES_NOT, "2 requests: median 5.50 s, slowest 10.00 s")
 
 
 def test_a_whole_check_reads_first_and_keeps_who_asked():

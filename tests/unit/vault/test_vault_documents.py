@@ -1,6 +1,8 @@
 """The JSON form of the two documents."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,25 @@ def test_a_state_comes_back_as_it_was(state: model.TargetState, writer: str) -> 
 def test_times_are_written_in_utc(state: model.TargetState) -> None:
     written = encode_state(state, "w")["last_rotation"]
     assert written is None or written.endswith("+00:00")
+
+
+_FIRST_USE = """
+import json, linecache, sys
+from rotator.vault.documents import decode_state, encode_state
+
+made = {name for name in linecache.cache if name.startswith("<cattrs generated")}
+assert any("TargetState" in name for name in made)
+encode_state(decode_state(json.loads(sys.stdin.read())), "w")
+print(*(name for name in linecache.cache if name.startswith("<cattrs generated") and name not in made))
+"""
+
+
+def test_the_first_state_makes_no_converters_as_many_threads_would_at_once() -> None:
+    state = (Path(__file__).parent / "state_document.json").read_text()
+    child = subprocess.run(
+        [sys.executable, "-c", _FIRST_USE], input=state, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (child.returncode, child.stdout.strip()) == (0, ""), child.stderr
 
 
 def test_the_format_of_a_state_document_does_not_change() -> None:
