@@ -64,7 +64,8 @@ def _not_put_back(world: "FleetWorld", watched: JudgedTarget, state: TargetState
     old = attempt.predecessor
     # A process that has another account's key may have come between: that holds the target, and shows.
     has_wrong_key = any(set(watched.accounts) & set(process.keys) for process in world.processes)
-    known = old is not None and old.password is not None and not has_wrong_key
+    is_configured = attempt.staged.account not in world.given_up
+    known = old is not None and old.password is not None and is_configured and not has_wrong_key
     if known and not attempt.compromised and world.clock.now() - _calm_since(world, watched, since) > OUTAGE:
         yield "outage", f"{attempt.staged.username} is refused since {since:%Y-%m-%d %H:%M}"
 

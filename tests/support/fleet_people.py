@@ -32,9 +32,10 @@ def rotation_asked(world: FleetWorld, name: str, rng: Random) -> str | None:
 
 def compromised(world: FleetWorld, name: str, rng: Random) -> str | None:
     watched = world.judge.targets[name]
-    handed, done = watched.handed, asked(world, name, "rotate --compromised", compromised=True)
-    if done and handed is not None and handed.username is not None and handed.password is not None:
-        watched.compromised.append((handed.username, handed.password, world.clock.now()))
+    in_use, done = watched.in_use, asked(world, name, "rotate --compromised", compromised=True)
+    for handed in in_use if done else ():
+        if handed.username is not None and handed.password is not None:
+            watched.compromised.append((handed.username, handed.password, world.clock.now()))
     return done
 
 

@@ -182,6 +182,14 @@ class ReportedFleet:
         )
         self.world.request(name, asked)
 
+    def usernames_of(self, name: str) -> set[str]:
+        """Returns the usernames that a target has, and those that were made for it and are not handed out."""
+        state = self.world.store.states[name].state
+        made = [entry.credential for entry in state.ledger]
+        if state.attempt is not None:
+            made.append(state.attempt.staged)
+        return {*self.world.targets[name].usernames, *(one.username for one in made)}
+
     def configuration(self) -> dict[str, Any]:
         """The fleet as a configuration file has it."""
         options: dict[str, dict[str, Any]] = {

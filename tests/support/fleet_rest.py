@@ -104,7 +104,10 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
     if state.request is not None and watched.name in world.targets:
         rotated = state.last_rotation
         # When a moment that was stored by a clock that was ahead has come, the overlap from then still runs.
-        begun = state.request.at if rotated is None or rotated > now + FUTURE else max(state.request.at, rotated)
+        overlap = world.targets[watched.name].policy.overlap
+        begun = (
+            state.request.at if rotated is None or rotated > now + FUTURE else max(state.request.at, rotated + overlap)
+        )
         if long_since(_LONG, max(begun, min(rested, now))):
             yield Wrong("a request stays")
     yield from _left_alone(world, watched)
@@ -113,6 +116,9 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
 def _left_alone(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
     if watched.given_up and is_empty(world.judge.state(watched)):
         return
+    stored = world.store.states.get(watched.name)
+    if stored is not None and stored.deleted:
+        return  # while the target was configured, an alarm told that somebody had deleted it; nothing else knows of it
     if watched.removed_since is not None and world.clock.now() - watched.removed_since > _LONG:
         used = [one for one in watched.in_use if world.judge.accepts(watched, one.username, one.password)]
         if used:

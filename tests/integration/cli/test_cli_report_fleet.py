@@ -41,7 +41,7 @@ def test_no_password_was_older_than_90_days_and_who_did_the_emergency_change(env
         assert true - MARGIN <= said <= true + timedelta(days=2), row
         ages[row["target"]] = said
     # Nothing that a provider accepted is left out, but for what the report says that it does not know.
-    untold = {one for name, target in fleet.world.targets.items() if name not in handed_out for one in target.usernames}
+    untold = {one for name in fleet.world.targets if name not in handed_out for one in fleet.usernames_of(name)}
     assert fleet.truth.oldest_of_all_but(untold, BEGIN, END) <= max(ages.values()) + MARGIN
     asked = run_command("report", "--from", "2026-08-14", "--to", "2026-08-14", "--events", "emergency", "-o", "json")
     assert asked.code == 0, asked.err
