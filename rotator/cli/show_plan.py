@@ -48,7 +48,7 @@ def show_plan(config: Path, options: PlanOptions, output: Output) -> Exit:
             plans = context.read_each(planned, targets)
         now = context.composition.clock.now()
     if output is Output.JSON:
-        rows = [_row(plan) for plan in _first(plans, options.limit)]
+        rows = [_row(plan) for plan in first_plans(plans, options.limit, now)]
         print_json({"version": __version__, "time": now.isoformat(), "targets": rows})
     else:
         most = options.limit if options.limit is not None or options.everything else screenful(_LINES_OF_A_PLAN)
@@ -56,20 +56,23 @@ def show_plan(config: Path, options: PlanOptions, output: Output) -> Exit:
     return Exit.FAILED if any(plan.needs for plan in plans) else Exit.DONE
 
 
-def _first(plans: Sequence[Forecast], limit: int | None) -> Sequence[Forecast]:
-    """Returns the plans as configured; of more than `limit`, those without an answer first, and what acts soonest."""
+def first_plans(plans: Sequence[Forecast], limit: int | None, now: datetime) -> Sequence[Forecast]:
+    """Returns the plans as configured; of more than `limit`, those without an answer first, and what acts soonest.
+
+    What acts at the same time, such as all that acts now, keeps the order of the configuration.
+    """
     if limit is None or len(plans) <= limit:
         return plans
-    return nsmallest(limit, plans, key=_urgency)
 
+    def urgency(plan: Forecast) -> tuple[bool, bool, datetime]:
+        soonest = plan.events[0].at if plan.events else datetime.max.replace(tzinfo=UTC)
+        return plan.needs is None, not plan.steps, max(soonest, now)
 
-def _urgency(plan: Forecast) -> tuple[bool, bool, datetime]:
-    soonest = plan.events[0].at if plan.events else datetime.max.replace(tzinfo=UTC)
-    return plan.needs is None, not plan.steps, soonest
+    return nsmallest(limit, plans, key=urgency)
 
 
 def _print_all(plans: Sequence[Forecast], most: int | None, now: datetime) -> None:
-    shown = _first(plans, most)
+    shown = first_plans(plans, most, now)
     for plan in shown:
         _print(plan, now)
     if len(shown) < len(plans):
