@@ -18,14 +18,15 @@ COMMANDS = [["status"], ["rotate", "--all"]]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_an_unreachable_vault_is_said_at_once(environment, run_command, words):
+def test_an_unreachable_vault_is_said(environment, run_command, words):
     environment.configure([OFFICE], vault={"address": "http://127.0.0.1:9", "connect_timeout": "1s"})
     printed = run_command(*words)
     assert printed.code == 3
     assert printed.out == ""
-    assert printed.err.startswith("rotator: Vault is unusable: ")
-    assert "127.0.0.1:9" in printed.err
-    assert "Traceback" not in printed.err
+    *waiting, said = printed.err.splitlines()
+    assert said.startswith("rotator: Vault is unusable: http://127.0.0.1:9: nothing listens at 127.0.0.1:9: ")
+    # It is tried more than once: on a loaded machine for longer than a person waits in silence.
+    assert waiting in ([], ["rotator: waiting for http://127.0.0.1:9 to answer; Ctrl-C stops"])
 
 
 def test_a_vault_that_swallows_everything_is_waited_for_in_so_many_words(environment, run_command):
