@@ -25,7 +25,7 @@ from rotator.settings.vault import RemoteVaultSettings
 T = TypeVar("T")
 R = TypeVar("R")
 _A_MOMENT = 1.0  # seconds
-_LONG = 3.0  # seconds, after which a person wants to know what the command waits for
+_LONG = 6.0  # seconds, after which a person wants to know what the command waits for
 _GLANCE = 0.2  # seconds between two looks whether Ctrl-C was pressed
 _SEND_WITHIN = 3.0  # seconds for the audit's receivers at the end of a command
 

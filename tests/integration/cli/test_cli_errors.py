@@ -32,7 +32,7 @@ def test_an_unreachable_vault_is_said(environment, run_command, words):
 def test_a_vault_that_swallows_everything_is_waited_for_in_so_many_words(environment, run_command):
     """It was silent for ten seconds, and then named the wrong number of them and nothing to check."""
     with silent_port() as port:
-        environment.configure([OFFICE], vault={"address": f"http://127.0.0.1:{port}", "connect_timeout": "4s"})
+        environment.configure([OFFICE], vault={"address": f"http://127.0.0.1:{port}", "connect_timeout": "8s"})
         printed = run_command("status")
     waiting, said = printed.err.splitlines()
     assert waiting == f"rotator: waiting for http://127.0.0.1:{port} to answer; Ctrl-C stops"
