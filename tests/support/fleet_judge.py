@@ -302,8 +302,8 @@ class FleetJudge:
             by_us = by_us and not restored and not self._could_not_be_known(watched, refused[0])
             watched.refused_since, watched.refused_by_us = now, by_us
             in_place = attempt is not None and attempt.strategy is Strategy.IN_PLACE
-            # In place, the document at a path that the target leaves follows the other one.
-            in_place = in_place or (watched.handed not in refused and _is_in_place(self.world, watched))
+            # In place, one document follows the other, whichever path the process has read that published.
+            in_place = in_place or (len(refused) < len(watched.in_use) and _is_in_place(self.world, watched))
             if by_us and not in_place and refused[0].username is not None and not self._ended_by_itself(watched):
                 self._break("published", watched.name, f"{refused[0].username} is handed out and refused")
 
