@@ -11,9 +11,9 @@ from rotator.cli.context import CommandContext, open_context
 from rotator.cli.exits import CommandError, Exit
 from rotator.cli.moments import moment_of
 from rotator.cli.options import Choice, Output
-from rotator.cli.printing import print_json
+from rotator.cli.printing import print_json, screenful
 from rotator.cli.progress import screen, show_progress
-from rotator.cli.status_table import most_rows, print_status
+from rotator.cli.status_table import LINES_OF_A_ROW, print_status
 from rotator.core.decide import decide
 from rotator.core.holding import Hold
 from rotator.core.left_over import orphans
@@ -50,7 +50,7 @@ def show_status(config: Path, options: StatusOptions, output: Output) -> None:
     if output is Output.JSON:
         print_json(found.document(options.limit))
         return
-    limit = options.limit if options.limit is not None or options.everything else most_rows()
+    limit = options.limit if options.limit is not None or options.everything else screenful(LINES_OF_A_ROW)
     print_status(found.document(limit))
 
 

@@ -3,16 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from rotator.cli.printing import FEWEST_ROWS, cell, print_lines, print_table, screenful, table
+from rotator.cli.printing import FEWEST_ROWS, cell, print_lines, print_table, table
 from rotator.observe.status_words import Json, StatusWords, clock_words, left_by_check_words, orphan_words
 
-_LINES_OF_A_ROW = 2
+LINES_OF_A_ROW = 2
 _MOST_NAMED = 5  # targets that a line about several names
-
-
-def most_rows() -> int | None:
-    """Returns how many rows fit on the screen; None: all."""
-    return screenful(_LINES_OF_A_ROW)
 
 
 def print_status(document: Json) -> None:

@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +16,20 @@ from polling import eventually
 
 PRINTS = """
 import os, signal, sys
+from pathlib import Path
 from threading import Event
 import rotator.cli.show_status as status
 from rotator.cli.context import stop_at_once
 from rotator.cli.printing import print_json
 from rotator.daemon.signals import interruptible
+class Noticed(Event):
+    def set(self):
+        super().set()
+        Path(os.environ["NOTICED"]).touch()
 def alone(*_):
     print_json({"rows": ["x" * 100] * 20_000})
 def in_context(*_):
-    with interruptible(Event(), again=stop_at_once):
+    with interruptible(Noticed(), again=stop_at_once):
         alone()
 def small(*_):
     print_json({"rows": []})
@@ -47,6 +51,13 @@ _IN_A_PIPE = 65_536  # bytes
 @pytest.fixture(params=["", "1"], ids=["buffered", "as in the image"])
 def buffering(request, monkeypatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", request.param)
+
+
+@pytest.fixture
+def noticed(tmp_path, monkeypatch) -> Path:
+    """Is there once the first Ctrl-C was noticed by `in_context`."""
+    monkeypatch.setenv("NOTICED", str(tmp_path / "noticed"))
+    return tmp_path / "noticed"
 
 
 def prints(what: str) -> list[str]:
@@ -81,11 +92,11 @@ def test_ctrl_c_while_a_result_is_written_ends_it_where_it_is():
     assert out.startswith(b'{\n  "rows": [')
 
 
-def test_a_second_ctrl_c_while_a_command_that_works_writes_its_result_ends_it_at_once():
+def test_a_second_ctrl_c_while_a_command_that_works_writes_its_result_ends_it_at_once(noticed):
     """It waited for the reader, to tell him in a second document that it had stopped."""
     with with_a_slow_reader("in_context") as child:
         child.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        eventually(noticed.exists, "Ctrl-C was noticed")
         child.send_signal(signal.SIGINT)
         assert child.wait(20) == 130
         out, err = child.communicate()
@@ -94,11 +105,11 @@ def test_a_second_ctrl_c_while_a_command_that_works_writes_its_result_ends_it_at
 
 
 @pytest.mark.usefixtures("buffering")
-def test_a_first_ctrl_c_while_a_command_that_works_writes_its_result_cuts_nothing_off():
+def test_a_first_ctrl_c_while_a_command_that_works_writes_its_result_cuts_nothing_off(noticed):
     """Unbuffered, all was lost but what the pipe had room for, and the exit code was 0."""
     with with_a_slow_reader("in_context") as child:
         child.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        eventually(noticed.exists, "Ctrl-C was noticed")
         out, err = child.communicate(timeout=20)
     assert (child.returncode, err) == (0, b"")
     assert len(json.loads(out)["rows"]) == 20_000
