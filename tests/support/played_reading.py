@@ -14,7 +14,7 @@ from simulated_accounts import STANDING, Setup, SimulatedHarness
 from rotator.core.backoff import Backoff
 from rotator.core.holding import Hold
 from rotator.core.secret import Secret
-from rotator.observe.needs import Need, needs
+from rotator.observe.needs import Need, present_needs
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import BLOCKED, state_word
 
@@ -183,7 +183,7 @@ class ReadingPlayer:
             return
         state, target = harness.state, harness.target
         seen = TargetSnapshot(target, state, now, hold)
-        words: set[str] = {ALERTS[need] for need, since in needs(seen) if since < now}
+        words: set[str] = {ALERTS[need] for need in present_needs(seen, now)}
         if hold is not None and BLOCKED.get(hold.reason, "idle_in_overlap") != "idle_in_overlap":
             words.add("RotatorTargetBlocked")
         for word in words:

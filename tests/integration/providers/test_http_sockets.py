@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier, Event, Thread
+from threading import Barrier, Event, Semaphore, Thread
 from typing import Self
 
 import pytest
@@ -152,14 +152,20 @@ def test_a_body_of_ten_megabytes_is_not_read_to_its_end():
 
 
 def test_connections_are_used_again_and_a_closed_one_is_replaced():
+    closed = Semaphore(0)
+
     def behave(connection, _):
         for _ in range(2):
             if read_request(connection):
                 connection.sendall(http_response("HTTP/1.1 200 OK", b"{}"))
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.release()
 
     with raw_server(behave) as (url, accepted), TimedHttp(url) as opened:
-        for _ in range(4):
+        for _ in range(2):
             assert opened.send(CREATE) == HttpReply(200, {})
+            assert opened.send(CREATE) == HttpReply(200, {})
+            assert closed.acquire(timeout=SLACK)  # a request that crosses the closing is lost, and rightly so
         assert len(accepted) == 2
 
 
