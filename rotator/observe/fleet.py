@@ -16,7 +16,7 @@ from threading import Lock
 from rotator.core.freezes import Freezes
 from rotator.core.holding import Hold
 from rotator.core.model import Counts, Target, TargetState
-from rotator.observe.needs import FUTURE, Need, needs, spans
+from rotator.observe.needs import Need, needs, spans
 from rotator.observe.target_figures import TargetSnapshot, ledger_state
 from rotator.observe.target_words import BLOCKED, state_word
 from rotator.ports import Clock
@@ -41,10 +41,9 @@ class GroupSums:
     blocked: Counter[str] = field(default_factory=Counter)
     attempts: int = 0
     ledger: Counter[str] = field(default_factory=Counter)
-    moments: defaultdict[str, Moments] = field(default_factory=lambda: defaultdict(list))  # by need: from when on
+    moments: defaultdict[str, Moments] = field(default_factory=lambda: defaultdict(list))  # of `needs`, by need
     made: Moments = field(default_factory=list)  # of the published passwords
     made_sum: float = 0.0
-    rotated: Moments = field(default_factory=list)
     looked: Moments = field(default_factory=list)
     counts: list[float] = field(default_factory=lambda: [0.0] * len(_COUNTED))  # since start, in the order of _COUNTED
 
@@ -62,14 +61,12 @@ class GroupSums:
 
     def _spans(self, now: datetime, looked_at_within: timedelta) -> Iterator[tuple[Need, Moments, int, int]]:
         """Yields for each need the lists of moments that it is read off, and where in them the targets in need are."""
-        for need in set(Need) - {Need.IN_THE_FUTURE, Need.NOT_LOOKED_AT}:
+        for need in set(Need) - {Need.NOT_LOOKED_AT}:
             moments = self.moments[need]
             for after, before in spans(need, now):
                 begin = bisect_right(moments, (after.timestamp(), _LAST))
                 yield need, moments, begin, bisect_left(moments, (before.timestamp(), ""))
         yield Need.NOT_LOOKED_AT, self.looked, 0, bisect_left(self.looked, ((now - looked_at_within).timestamp(), ""))
-        later = bisect_right(self.rotated, ((now + FUTURE).timestamp(), _LAST))
-        yield Need.IN_THE_FUTURE, self.rotated, later, len(self.rotated)
 
     def made_before(self, moment: datetime) -> int:
         """Returns how many of the published passwords were made before a moment."""
@@ -206,8 +203,6 @@ class KnownFleet:
     def _move_moments(self, sums: GroupSums, seen: TargetSnapshot, by: int) -> None:
         name = seen.target.name
         _change(sums.looked, seen.at, name, by)
-        if seen.state.last_rotation is not None:
-            _change(sums.rotated, seen.state.last_rotation, name, by)
         if seen.made_at is not None:
             _change(sums.made, seen.made_at, name, by)
             sums.made_sum += by * seen.made_at.timestamp()

@@ -38,6 +38,13 @@ OF_TARGETS = (
         "When the target was last rotated; an undo does not change it. Absent before the first rotation.",
     ),
     Described(
+        "rotator_target_latest_event_timestamp_seconds",
+        "gauge",
+        _TARGET,
+        "When the target was last rotated or, if later, when a credential that waits for its retirement was replaced, "
+        "disabled or overwritten. It lies in the future if a clock was ahead. Absent before the first rotation.",
+    ),
+    Described(
         "rotator_target_password_made_timestamp_seconds",
         "gauge",
         _TARGET,

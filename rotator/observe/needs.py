@@ -32,7 +32,7 @@ class Need(StrEnum):
     STILL_ACCEPTED = "ended_still_accepted"  # what was ended
     UNVERIFIED = "unverified"
     NOT_LOOKED_AT = "not_looked_at"
-    IN_THE_FUTURE = "in_the_future"  # the stored times
+    IN_THE_FUTURE = "in_the_future"  # a rotation or retirement, as its time was stored
 
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,9 +54,12 @@ _BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo
 def spans(need: Need, now: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Yields the spans in which the moment of a need lies if a target has it now; their ends do not belong to them.
 
-    A rotation whose start lies in the future was begun by a clock that was ahead: nobody knows for how long it has been
-    open, and its devices do not wait until that moment comes.
+    What has happened lies in the past, unless a clock was ahead. A rotation whose start lies in the future was begun by
+    such a clock: nobody knows for how long it has been open, and its devices do not wait until that moment comes.
     """
+    if need is Need.IN_THE_FUTURE:
+        yield now + FUTURE, _END
+        return
     yield _BEGINNING, now
     if need in _OF_ATTEMPTS:
         yield now + _AHEAD, _END
@@ -70,10 +73,11 @@ def present_needs(seen: TargetSnapshot, now: datetime) -> Iterator[Need]:
 
 
 def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
-    """Yields each need that a target has or will have if nothing is done, and the moment from which it holds.
+    """Yields each need that a target has or will have if nothing is done, and the moment that `spans` judges it by.
 
-    A removed or retired target has no schedule: only what is open or left of it concerns anybody. `NOT_LOOKED_AT` and
-    `IN_THE_FUTURE` are left out: they go by the last look and the last rotation, and their limit moves with the clock.
+    That is the moment from which it holds; for `IN_THE_FUTURE`, until shortly before which. A removed or retired target
+    has no schedule: only what is open or left of it concerns anybody. `NOT_LOOKED_AT` is left out: it goes by the last
+    look, and its limit moves with the clock.
     """
     state = seen.state
     if state.failures >= _FAILURES:
@@ -92,6 +96,8 @@ def needs(seen: TargetSnapshot) -> Iterator[tuple[Need, datetime]]:
         yield Need.HOOK_FAILS, min(failing) + _HOOK_FAILS
     if any(ended.accepted for ended in state.ended):
         yield Need.STILL_ACCEPTED, ALWAYS
+    if seen.latest_event is not None:
+        yield Need.IN_THE_FUTURE, seen.latest_event
     due = deadline(seen.target, state)
     if due is not None:
         yield Need.AGE_LIMIT_NEAR, due.warns_at

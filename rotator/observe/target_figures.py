@@ -48,6 +48,18 @@ class TargetSnapshot:
         made = published.made_at if published is not None else None
         return made or self.state.last_rotation
 
+    @property
+    def latest_event(self) -> datetime | None:
+        """The last rotation or, if later, when a credential in the ledger was replaced, disabled or overwritten.
+
+        It lies in the future if a clock was ahead.
+        """
+        ledger = self.state.ledger
+        moments = [
+            moment for entry in ledger for moment in (entry.replaced_at, entry.disabled_at, entry.overwritten_at)
+        ]
+        return max((moment for moment in (self.state.last_rotation, *moments) if moment is not None), default=None)
+
 
 def overdue_from_entry(entry: LedgerEntry, wanted: UsageRules | None) -> datetime:
     """Returns when the disabling or deletion of a replaced credential is so late that somebody must be told."""
@@ -115,6 +127,7 @@ def seems_in_use(entry: LedgerEntry) -> bool:
 
 GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
     "rotator_target_last_rotation_timestamp_seconds": lambda seen, _: _stamp(seen.state.last_rotation),
+    "rotator_target_latest_event_timestamp_seconds": lambda seen, _: _stamp(seen.latest_event),
     "rotator_target_password_made_timestamp_seconds": lambda seen, _: (
         _stamp(seen.state.published.made_at) if seen.state.published is not None else None
     ),
@@ -151,6 +164,7 @@ GAUGES: dict[str, Callable[[TargetSnapshot, datetime], float | None]] = {
 
 # A removed or retired target has no schedule; only what is open or left of it concerns anybody.
 OF_REMOVED = (
+    "rotator_target_latest_event_timestamp_seconds",
     "rotator_target_password_age_limit_timestamp_seconds",
     "rotator_target_password_age_limit_warning_timestamp_seconds",
     "rotator_target_consecutive_failures",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.model import TargetState
-from rotator.observe.needs import FUTURE, Need, present_needs
+from rotator.observe.needs import Need, present_needs
 from rotator.observe.target_figures import TargetSnapshot
 
 BLOCKED = {
@@ -70,7 +70,9 @@ def words(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> s
     found: set[str] = set(present_needs(seen, now))
     found.add(_WORDS[state_word(seen.state, seen.hold)])
     found |= _goes_on(seen, now)
-    return found if seen.has_left else found | _of_the_times(seen, now, looked_at_within)
+    if seen.at < now - looked_at_within and not seen.has_left:
+        found.add(Need.NOT_LOOKED_AT)
+    return found
 
 
 def _goes_on(seen: TargetSnapshot, now: datetime) -> set[str]:
@@ -87,13 +89,4 @@ def _goes_on(seen: TargetSnapshot, now: datetime) -> set[str]:
         found.add("retiring")
     if hold is not None and hold.reason is not HoldReason.NOT_DUE:
         found.add("held")
-    return found
-
-
-def _of_the_times(seen: TargetSnapshot, now: datetime, looked_at_within: timedelta) -> set[str]:
-    rotated, found = seen.state.last_rotation, set[str]()
-    if rotated is not None and rotated > now + FUTURE:
-        found.add(Need.IN_THE_FUTURE)
-    if seen.at < now - looked_at_within:
-        found.add(Need.NOT_LOOKED_AT)
     return found

@@ -33,6 +33,7 @@ def _series(name: str, labels: str = "", pod: str = POD) -> str:
 
 _TARGET = 'target="phone"'
 _LAST = _series("rotator_target_last_rotation_timestamp_seconds", _TARGET)
+_LATEST = _series("rotator_target_latest_event_timestamp_seconds", _TARGET)
 _MADE = _series("rotator_target_password_made_timestamp_seconds", _TARGET)
 _NEXT = _series("rotator_target_next_rotation_timestamp_seconds", _TARGET)
 _PAUSED = _series("rotator_target_paused", _TARGET)
@@ -582,14 +583,14 @@ CASES = (
     ),
     Case(
         "RotatorTimesInTheFuture",
-        {_LAST: "0x5 86400x60"},
+        {_LATEST: "0x5 86400x60"},
         "22m",
         "20m",
         _PHONE,
         "warning",
         "The stored times of phone lie in the future",
         "By 23h 38m 0s, since a clock was ahead. What is due comes late by as much.",
-        quiet={_LAST: "3600x90"},
+        quiet={_LATEST: "3600x90"},
     ),
     Case(
         "RotatorAuditNotWritten",

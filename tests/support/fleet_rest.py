@@ -62,8 +62,6 @@ def alarms(world: FleetWorld, watched: JudgedTarget) -> set[str]:
     seen = target or left_over(state)
     if seen is not None:
         told |= set(present_needs(TargetSnapshot(seen, state, now, hold, freezes), now))
-    if target is not None and state.last_rotation is not None and state.last_rotation > now + FUTURE:
-        told.add(Need.IN_THE_FUTURE)
     if hold is not None and hold.reason in BLOCKED and hold.reason not in _NO_ALERT:
         told.add(BLOCKED[hold.reason])
     configured = [name for name in world.accounts if name not in world.given_up]
@@ -102,12 +100,11 @@ def wrongs(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
         if long_since(10 * DAY, entry.ends_at):
             yield Wrong("a replaced credential is not retired", entry.label)
     if state.request is not None and watched.name in world.targets:
-        rotated = state.last_rotation
         # When a moment that was stored by a clock that was ahead has come, the overlap from then still runs.
         overlap = world.targets[watched.name].policy.overlap
-        begun = (
-            state.request.at if rotated is None or rotated > now + FUTURE else max(state.request.at, rotated + overlap)
-        )
+        replaced = (state.last_rotation, *(entry.replaced_at for entry in state.ledger))
+        come = [moment + overlap for moment in replaced if moment is not None and moment <= now + FUTURE]
+        begun = max([state.request.at, *come])
         if long_since(_LONG, max(begun, min(rested, now))):
             yield Wrong("a request stays")
     yield from _left_alone(world, watched)

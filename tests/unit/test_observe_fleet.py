@@ -25,6 +25,7 @@ from rotator.testing import FakeClock
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOMENT = timedelta(seconds=1)
+LATER = FakeClock().now() + HOUR + MOMENT
 HOLDS = (None, *(Hold(reason, "why") for reason in HoldReason))
 SEEN = Sighting(FakeClock().now(), in_use=True, evidence="provider: registered")
 BEFORE, AHEAD = FakeClock().now() - 30 * DAY, FakeClock().now() + 40 * DAY
@@ -170,7 +171,11 @@ def test_time_alone_brings_a_need_about(need, target, state, after):
     [
         (Need.KEEPS_FAILING, replace(PUBLISHED, failures=3)),
         (Need.REFUSED, replace(PUBLISHED, verification=Verification(FakeClock().now(), accepted=False, refusals=2))),
-        (Need.IN_THE_FUTURE, replace(PUBLISHED, last_rotation=FakeClock().now() + HOUR + MOMENT)),
+        (Need.IN_THE_FUTURE, replace(PUBLISHED, last_rotation=LATER)),
+        (
+            Need.IN_THE_FUTURE,
+            replace(PUBLISHED, ledger=(replace(ENTRY, replaced_at=FakeClock().now() + HOUR + MOMENT),)),
+        ),
         (Need.STAYS_OPEN, TargetState("office", attempt=replace(ATTEMPT, started_at=AHEAD))),
         (
             Need.DEVICES_OUT,
@@ -197,6 +202,16 @@ def test_a_start_that_is_a_little_ahead_is_of_another_clock_and_no_need():
     fleet = KnownFleet(clock)
     out = replace(ATTEMPT, strategy=IN_PLACE.strategy, phase=Phase.APPLIED, started_at=clock.now() + HOUR - MOMENT)
     fleet.update(TARGET, replace(PUBLISHED, attempt=out))
+    assert fleet.in_need() == {}
+
+
+def test_what_was_replaced_by_a_clock_that_was_ahead_is_told_of_a_removed_target_too():
+    clock = FakeClock()
+    fleet = KnownFleet(clock)
+    entry = replace(ENTRY, replaced_at=clock.now() + 40 * DAY, disable_at=clock.now() + 47 * DAY)
+    fleet.update(replace(TARGET, removed=True), replace(PUBLISHED, ledger=(entry,)))
+    assert fleet.in_need() == {"office": [Need.IN_THE_FUTURE]}
+    clock.advance(39 * DAY + 23 * HOUR)
     assert fleet.in_need() == {}
 
 

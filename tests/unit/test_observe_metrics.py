@@ -138,6 +138,7 @@ SAID_OF_BUSY = {
     ("rotator_rotation_duration_seconds_count", ("phone",)): 7,
     ("rotator_rotation_duration_seconds_sum", ("phone",)): 12.5,
     ("rotator_target_last_rotation_timestamp_seconds", ("phone",)): STAMP - 3 * 86_400,
+    ("rotator_target_latest_event_timestamp_seconds", ("phone",)): STAMP - 86_400,
     ("rotator_target_password_made_timestamp_seconds", ("phone",)): STAMP - 5 * 86_400,
     ("rotator_target_next_rotation_timestamp_seconds", ("phone",)): STAMP + 80 * 86_400,
     ("rotator_target_max_age_seconds", ("phone",)): 90 * 86_400,
@@ -505,7 +506,8 @@ def test_a_retired_target_raises_no_alarm_for_its_age_or_its_proof() -> None:
         if name.startswith(("rotator_target_", "rotator_retirement_overdue", "rotator_ended_", "rotator_hooks_"))
     }
     still = ("rotator_target_consecutive_failures", "rotator_target_devices_out", "rotator_retirement_overdue")
-    assert gauges == {*still, "rotator_ended_still_accepted", "rotator_hooks_failing"}
+    left = ("rotator_target_latest_event_timestamp_seconds", "rotator_ended_still_accepted", "rotator_hooks_failing")
+    assert gauges == {*still, *left}
 
 
 def test_a_retirement_that_a_freeze_holds_has_the_time_from_which_it_is_held() -> None:
