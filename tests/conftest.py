@@ -23,6 +23,13 @@ _LONGEST = 3600  # seconds that one test of a long run may take
 _TESTS = Path(__file__).parent
 # Under each fault, in each order, with each answer: the unit tests run the same lines.
 _REPEATS = (_TESTS / "conformance", _TESTS / "proof", _TESTS / "properties")
+# Here the processes that tests start are measured, too: elsewhere they run the same lines, and take half as long again.
+_PROCESSES = (
+    _TESTS / "integration" / "cli",
+    _TESTS / "integration" / "daemon",
+    _TESTS / "integration" / "test_notifications.py",
+    _TESTS / "unit" / "test_cli_init.py",
+)
 _LENGTHY = (_TESTS / "proof", _TESTS / "integration")  # they wait for processes, or take long to compute
 
 # A deadline, a database or a check of the speed gives another verdict on a busy machine or in another clone.
@@ -78,8 +85,8 @@ def _dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     return [*dealt, *quick]
 
 
-def _is_in(folders: tuple[Path, ...], item: pytest.Item) -> bool:
-    return any(folder in item.path.parents for folder in folders)
+def _is_in(places: tuple[Path, ...], item: pytest.Item) -> bool:
+    return any(item.path.is_relative_to(place) for place in places)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,12 +96,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     tests/mutation.py measures for itself which tests reach a line, and these reach it as well as others.
     """
     measuring = Coverage.current() if "COVERAGE_PROCESS_START" in os.environ else None
-    unmeasured = _is_in(_REPEATS, item) or any(map(item.get_closest_marker, ("hypothesis", "unmeasured")))
-    if measuring is None or not unmeasured:
+    if measuring is None:
         return (yield)
-    measuring.stop()
+    unmeasured = _is_in(_REPEATS, item) or any(map(item.get_closest_marker, ("hypothesis", "unmeasured")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_START", raising=False)  # nor in the processes that the test starts
+        if unmeasured or not _is_in(_PROCESSES, item):
+            patch.delenv("COVERAGE_PROCESS_START")
+        if not unmeasured:
+            return (yield)
+        measuring.stop()
         try:
             return (yield)
         finally:
