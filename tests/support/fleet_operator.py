@@ -17,7 +17,7 @@ from rotator.core.holding import HoldReason
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.core.model import Strategy, Target
 from rotator.core.origin import Origin
-from rotator.core.removal import after_forgetting
+from rotator.core.removal import after_forgetting, forgotten
 from rotator.observe.needs import Need
 from rotator.observe.target_words import BLOCKED
 
@@ -168,6 +168,8 @@ def _forget(world: FleetWorld, watched: JudgedTarget, target: Target | None, los
     if left is None:
         return None
     configured = _configured(world)
+    told = forgotten(state, configured, configured=target is not None)
+    watched.forgotten |= {key for key in watched.keys if any(world.judge.names(one, key) for one in told)}
     if target is not None and state.attempt is not None and state.attempt.staged.account in lost:
         give_up(world, watched)
     done = world.command(

@@ -87,6 +87,7 @@ class JudgedTarget:
     lost_context: bool = False  # people removed or rolled back its state document
     retired: bool = False
     given_up: bool = False  # the operator was told that it may stay accepted, and that nobody ends it
+    forgotten: set[KeyAtProvider] = field(default_factory=set)  # likewise, by name
     removed_since: datetime | None = None  # it is not in the configuration
     located: tuple[TargetState, TargetState] | None = None  # the last state as it was read, and as `located` made it
     look: Look | None = None
