@@ -72,7 +72,9 @@ def _attend(world: FleetWorld, watched: JudgedTarget, shown: set[str], rng: Rand
     if Need.KEEPS_FAILING in shown and _OTHER_LETTERS in world.judge.state(watched).last_error:
         return letters_corrected(world, target)
     if Need.STAYS_OPEN in shown and watched.visits > _PATIENCE:
-        return give_up(world, watched)
+        done = give_up(world, watched)
+        watched.visits = watched.visits if watched.open_attempt else 0  # the next one is another matter
+        return done
     blocked = hold is not None and hold.reason in BLOCKED
     if not blocked and not called_for and watched.refused_since is None:
         return None

@@ -140,5 +140,6 @@ class JudgedTarget:
             found = states.get(self.name)
             return found.state if found is not None else TargetState(self.name)
         known = [states[name].state for name in reversed(self.names) if name in states]
-        alive = (state for state in known if not is_empty(state))
+        moved = {state.renamed_from for state in known}  # a rename that was cut has not emptied the old one
+        alive = (state for state in known if not is_empty(state) and state.target not in moved)
         return next(alive, known[0] if known else TargetState(self.name))
