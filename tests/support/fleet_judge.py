@@ -323,11 +323,13 @@ class FleetJudge:
     def _no_orphan(self, watched: JudgedTarget) -> None:
         if watched.lost_context:
             return
-        state = (self.state(watched),)
+        stored_states = self.world.store.states
+        former = [stored_states[name].state for name in watched.names[:-1] if name in stored_states]
+        states = (self.state(watched), *former)  # under its new name it may have begun anew at another path
         for key in watched.keys:
             stored = self.world.accounts[key[0]].stored.get(key[1])
             known = key in watched.made_by_people or key in watched.forgotten
-            if stored is None or known or names_credential(state, key, stored):
+            if stored is None or known or names_credential(states, key, stored):
                 continue
             standing = watched.is_standing(stored.username)
             if standing and (not stored.enabled or key[0] in self.world.given_up):
