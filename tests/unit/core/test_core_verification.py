@@ -116,10 +116,11 @@ def test_a_verification_farther_ahead_than_its_interval_is_drawn_anew(ahead, dra
 
 def test_the_target_that_has_published_nothing_has_nothing_to_prove():
     state = {"state_published": None, "consumer": replace(document(OLD), exists=False), "state_verification": None}
-    unused = replace(ENTRY, unasked=True)
-    assert due(**state, state_ledger=(unused,)) == Disable(unused)
+    for unused in (replace(ENTRY, unasked=True), replace(ENTRY, disable_at=ENTRY.replaced_at)):
+        assert due(**state, state_ledger=(unused,)) == Disable(unused)
     waiting = due(**state)
     assert isinstance(waiting, Hold)
+    assert waiting.message.startswith(f"{ENTRY.label} is not retired before something is published")
     assert "rotator retire office --published" in waiting.message
 
 
