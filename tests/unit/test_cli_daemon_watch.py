@@ -326,6 +326,16 @@ def test_ctrl_c_ends_the_watching_and_leaves_the_work(capsys):
     assert all(world.store.states[target.name].state.counts.succeeded == 1 for target in world.targets)
 
 
+def test_ctrl_c_with_many_left_is_told_in_some_lines_and_not_in_one_for_each(capsys):
+    world = World(150)
+    command = CommandOnHarness(world)
+    with HarnessDaemon(world, []).running(), world.clock.repeat(timedelta(seconds=5), lambda: bool(command.stop.set())):
+        assert command.run(world.targets) == Exit.STOPPED
+    printed = capsys.readouterr()
+    assert "the requests stay in Vault (150 left), and the daemon carries them out" in printed.err
+    assert len(printed.err.splitlines()) < 10
+
+
 def test_ctrl_c_while_requests_are_written_asks_for_no_more_and_rings_for_those(capsys):
     world = World(5)
     command = CommandOnHarness(world)
