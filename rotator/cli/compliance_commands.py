@@ -125,7 +125,7 @@ def report(
     \b
     Exit codes:
       0  nothing is, or was, accepted beyond its limit, and no account's key is too old or has expired
-      1  something is, or was
+      1  something is, or was; or the audit has no record of a target in the period, and nothing shows it
       2  wrong usage, an unknown target, or an invalid configuration
       3  Vault is unusable, or did not take the record of the report
     """

@@ -78,15 +78,15 @@ class DaemonWatch:
             if self._context.stop.is_set():
                 left = "stopped watching; the request stays in Vault, and the daemon carries it out"
                 reports += [self._end(watched, (Result.INTERRUPTED, left)) for watched in self._all()]
-            elif not self._registration.daemons:
+            elif self._registration.vault_is_away:
+                why = f"{self._registration.problem}; the request stays in Vault"
+                reports += [self._end(watched, (Result.VAULT, why)) for watched in self._all()]
+            elif self._registration.daemons_died:
                 break
             else:
                 reports += self._look_at(self._due(order))
                 reports += self._give_up()
                 self._ring_again()
-        if self._registration.problem:
-            why = f"{self._registration.problem}; the request stays in Vault"
-            reports += [self._end(watched, (Result.VAULT, why)) for watched in self._all()]
         return reports, [watched.request for watched in self._rest.values()]
 
     def _all(self) -> list[_WatchedRequest]:

@@ -104,7 +104,8 @@ class ProgressLines:
         """Prints one line."""
         with self._lock:
             self._results[_group(report)] += 1
-            if self._each or not report.good:
+            # Ctrl-C ends all that is left at once, in the same words: the end of the command has their number.
+            if self._each or not (report.good or report.result is Result.INTERRUPTED):
                 _line(ending(report))
             self._count()
 

@@ -36,6 +36,7 @@ from rotator.observe.report import (
 )
 from rotator.observe.report_formats import as_csv, as_html, as_json, shown
 from rotator.observe.report_standards import ANSWERED
+from rotator.observe.time_words import counted
 
 _MOST_ROWS = 20  # of a table at a terminal: the formats for files have all
 _FORMATS = {"json": as_json, "csv": as_csv, "html": as_html}
@@ -62,12 +63,17 @@ def show_report(config: Path, options: ReportOptions, output: str) -> Exit:
         report = _of_now(context, options) if options.first is None else _of_period(context, options)
         if output == "table":
             _print(report)
-            return Exit.FAILED if report.is_over else Exit.DONE
+            return _code(report)
         text = _FORMATS[output](report)
         sys.stdout.write(text)
         if options.record and not _record(context, report, output, text):
             return Exit.VAULT
-    return Exit.FAILED if report.is_over else Exit.DONE
+    return _code(report)
+
+
+def _code(report: Report) -> Exit:
+    """A control has failed if what it has to show is not shown, too."""
+    return Exit.FAILED if report.is_over or report.unrecorded else Exit.DONE
 
 
 def _record(context: CommandContext, report: Report, output: str, text: str) -> bool:
@@ -151,8 +157,13 @@ def _of_period(context: CommandContext, options: ReportOptions) -> Report:
         summary = {"emergencies": len(emergencies.rows)}
     title = "Emergency changes" if options.only_emergencies else "Ages of the passwords that were accepted"
     of_now = _BLACKOUTS_OF_NOW if any(target.policy.blackouts for target in targets) else ""
-    notes = (*read.notes(begin), *(note for note in (of_now, "" if limits else _NO_LIMITS) if note))
+    untold = summary.get(Verdict.NO_RECORD, 0)
+    unrecorded = _UNRECORDED.format(counted(untold, "target")) if untold else ""
+    notes = (*read.notes(begin), *(note for note in (unrecorded, of_now, "" if limits else _NO_LIMITS) if note))
     return Report(title, about, summary, _answers(options), notes, tables, read.position | _own_chain(context))
+
+
+_UNRECORDED = "the audit has no record of {}: nothing shows how old its passwords were"
 
 
 def _pauses(

@@ -104,6 +104,12 @@ def tried_at_once(ledger: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
     return tuple(replace(entry, not_before=None) for entry in ledger)
 
 
+def keeps_devices(entry: LedgerEntry) -> bool:
+    """True if devices may still use what was replaced: it has an overlap that nobody ended, and is not cut off."""
+    has_overlap = entry.disable_at > entry.replaced_at and not entry.unasked and not entry.compromised
+    return has_overlap and not entry.cut_off and entry.ending is not Ending.FORGET
+
+
 def handed_out_entry(state: TargetState, consumer: ConsumerDocument) -> LedgerEntry | None:
     """Returns the entry of a replaced credential that the consumer document hands out and that is still accepted.
 

@@ -20,7 +20,7 @@ from rotator.core.holds import (
 )
 from rotator.core.model import Capabilities, Cutoff, Ending, LedgerEntry
 from rotator.core.usage import before_end, rules_for
-from rotator.core.verification import before_retirement, is_refused
+from rotator.core.verification import before_retirement, is_all_that_works, is_refused
 
 
 def retire(facts: Facts) -> Decision | None:
@@ -86,7 +86,8 @@ def _first_of_all(facts: Facts, action: Action) -> Decision | None:
 def _lift(facts: Facts) -> Action | None:
     """Takes back an end that the provider was told.
 
-    That is for a credential that somebody else's document hands out, or while the published one is refused.
+    That is for a credential that somebody else's document hands out, or while the published one is refused or there is
+    none yet.
     """
     refused = is_refused(facts.state)
     for entry in facts.state.ledger:
@@ -94,6 +95,7 @@ def _lift(facts: Facts) -> Action | None:
         if end is None or end <= facts.now or has_other_identity(facts, entry.credential):
             continue
         needed = facts.hands_out(entry.credential) or (refused and not entry.compromised)
+        needed = needed or is_all_that_works(facts, entry)
         # By a policy that did not wait for anybody: the end that was told may come too early now.
         needed = needed or (entry.expires_at is not None and _waits_for_somebody(facts, entry))
         can_be_tried = _is_reachable(facts, entry) and not is_waiting(entry.not_before, facts.clocks.vault)

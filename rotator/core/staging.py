@@ -23,7 +23,7 @@ from rotator.core.holds import (
     unproved_hold,
     window_hold,
 )
-from rotator.core.ledger import handed_out_entry
+from rotator.core.ledger import handed_out_entry, keeps_devices
 from rotator.core.model import Credential, Ending, LedgerEntry, Purpose, Request, Strategy, is_same_name
 from rotator.core.origin import SCHEDULED_BY
 from rotator.core.preflight import preflight
@@ -99,8 +99,9 @@ def _due(facts: Facts) -> Request | None:
 def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     """Holds while devices may still use the idle credential of `alternating`: its password must not change yet.
 
-    After the overlap it is disabled first. A request does not wait for that, since disabling may be impossible; but it
-    does for as long as devices that use it extend the overlap, and for the hooks that come before its end.
+    After the overlap it is disabled first. A request does not wait for that, since disabling may be impossible, nor
+    does whatever is published first, since nothing is disabled before; but both do for as long as devices that use it
+    extend the overlap, and for the hooks that come before its end.
     """
     if facts.target.strategy is not Strategy.ALTERNATING or request.compromised:
         return None
@@ -113,7 +114,7 @@ def _idle_hold(facts: Facts, request: Request) -> Hold | None:
     if entry is None or entry.cut_off:
         return None
     ends = extended_until(facts.target.policy.usage, entry)
-    if ends <= facts.clocks.earliest and facts.state.request is not None:
+    if ends <= facts.clocks.earliest and (facts.state.request is not None or published is None):
         return _hook_hold(facts, request, entry)
     return Hold(HoldReason.IDLE_IN_OVERLAP, "devices may still use the idle credential")
 
@@ -273,10 +274,20 @@ def _configured(facts: Facts) -> str:
     return next((name for name in facts.target.usernames if is_same_name(name, handed_out)), facts.target.usernames[0])
 
 
+def _in_overlap(facts: Facts) -> str | None:
+    """Returns the one of the two that devices may still use since a target that is taken back was retired; None: none.
+
+    If it is both, it is the one that was published last.
+    """
+    account = facts.target.account
+    here = [each for each in facts.state.ledger if each.credential.account == account and keeps_devices(each)]
+    return max(here, key=lambda entry: entry.replaced_at).credential.username if here else None
+
+
 def _idle(facts: Facts) -> Credential | LookUp | Drop:
     first, second = facts.target.usernames
     published, in_use = facts.state.published, _standing_in_use(facts)
-    used = published.username if published else _configured(facts)
+    used = published.username if published else _in_overlap(facts) or _configured(facts)
     if in_use is not None:
         used = in_use.credential.username
     wanted = Credential(facts.target.account, first if is_same_name(used, second) else second)

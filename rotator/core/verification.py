@@ -14,7 +14,7 @@ from rotator.core.clocks import RESOLUTION, Clocks
 from rotator.core.facts import Facts, has_other_identity, is_same_credential
 from rotator.core.holding import Hold, HoldReason
 from rotator.core.holds import log_in_hold
-from rotator.core.ledger import VERIFIED_BEFORE_END
+from rotator.core.ledger import VERIFIED_BEFORE_END, keeps_devices
 from rotator.core.model import (
     Credential,
     LedgerEntry,
@@ -61,12 +61,19 @@ def before_retirement(facts: Facts, entry: LedgerEntry) -> Decision | None:
     An emergency waits for a definite refusal only, and not for a provider that cannot be asked. What was refused last
     counts as refused until somebody can be asked again, unless nobody ever can: the account is not configured.
     """
-    published, last = facts.state.published, facts.state.verification
+    published, last, name = facts.state.published, facts.state.verification, facts.target.name
     if published is None:
-        return None
+        message = f"{entry.label} is not retired before something is published in its place"
+        remedy = f"publish it (rotator rotate {name}), or retire the target again (rotator retire {name} --published)"
+        return Hold(HoldReason.UNVERIFIED, f"{message}: {remedy}") if is_all_that_works(facts, entry) else None
     decision = fresh_verification(facts)
     refused = last is not None and not last.accepted and published.account in facts.capabilities
     return None if entry.compromised and isinstance(decision, Hold) and not refused else decision
+
+
+def is_all_that_works(facts: Facts, entry: LedgerEntry) -> bool:
+    """True if devices use a replaced credential and nothing is published: somebody has taken a retired target back."""
+    return facts.state.published is None and not facts.only_ends and keeps_devices(entry)
 
 
 def fresh_verification(facts: Facts) -> Decision | None:
@@ -128,13 +135,16 @@ def refused_hold(facts: Facts, last: Verification, more: str = "") -> Hold:
 
 def periodic(facts: Facts) -> Decision | None:
     """Verifies what is published when that is due: between rotations, and again after a refusal or a lost answer."""
-    state, wanted = facts.state, facts.target.policy.verify is not None
+    state, interval = facts.state, facts.target.policy.verify
     if state.verify_at is None:
-        return DrawVerification() if wanted else None
+        return DrawVerification() if interval is not None else None
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
     if again:
         return None if _waits(facts) else ask(facts)
-    return ask(facts) if (wanted or ends_by_itself(state)) and state.verify_at <= facts.clocks.vault else None
+    if interval is not None and state.verify_at > facts.clocks.vault + interval:
+        return DrawVerification()  # Vault's clock was ahead when it was stored, or the interval was longer
+    wanted = interval is not None or ends_by_itself(state)
+    return ask(facts) if wanted and state.verify_at <= facts.clocks.vault else None
 
 
 def ends_by_itself(state: TargetState) -> bool:
@@ -143,7 +153,12 @@ def ends_by_itself(state: TargetState) -> bool:
 
 
 def after_verification_draw(state: TargetState, policy: Policy, now: datetime, fraction: float) -> TargetState:
-    """Stores the time of the first verification, spread over a whole interval: a fleet may begin at the same time."""
+    """Stores the time of the next verification, which is not there yet or lies too far ahead: then as if after one now.
+
+    The first is spread over a whole interval: a fleet may begin at the same time.
+    """
+    if state.verify_at is not None:
+        return replace(state, verify_at=next_verification(state.ledger, policy, now, fraction))
     return replace(state, verify_at=None if policy.verify is None else now + policy.verify * fraction)
 
 

@@ -36,12 +36,16 @@ _MEANING = {
 
 @contextmanager
 def handled(by: Callable[[signal.Signals], None], numbers: Iterable[signal.Signals]) -> Iterator[None]:
-    """Handles signals inside the block, and restores the previous handlers afterwards. Main thread only."""
+    """Handles signals inside the block, and restores the previous handlers afterwards. Main thread only.
+
+    A SIGINT that the parent ignores, as in the background of a script, stays ignored: that Ctrl-C is not for us.
+    """
 
     def handle(number: int, _frame: FrameType | None) -> None:
         by(signal.Signals(number))
 
-    former = {number: signal.signal(number, handle) for number in numbers}
+    left_alone = {signal.SIGINT} if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else set()
+    former = {number: signal.signal(number, handle) for number in numbers if number not in left_alone}
     try:
         yield
     finally:

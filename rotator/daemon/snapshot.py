@@ -7,6 +7,8 @@ from itertools import islice
 from threading import Lock
 from typing import Any
 
+import structlog
+
 from rotator import __version__
 from rotator.core.left_over import Orphan, OrphanKind, orphans
 from rotator.core.model import Credential, Target, TargetState
@@ -24,6 +26,7 @@ from rotator.observe.surroundings import Surroundings
 from rotator.observe.target_figures import TargetSnapshot
 from rotator.observe.target_words import state_word
 
+_log = structlog.stdlib.get_logger("rotator.daemon")
 _FAILED = (Outcome.FAILED, Outcome.VAULT, Outcome.CONTENDED)
 
 
@@ -39,6 +42,7 @@ class Snapshot:
         self._targets: tuple[Target, ...] = ()  # in the order of their names
         self._names: frozenset[str] = frozenset()
         self._orphans: dict[str, tuple[Orphan, ...]] = {}  # by target, of those that have some
+        self._vault_errors: dict[str, str] = {}  # by target, of those whose last look ended by one
 
     def update_state(self, target: Target, state: TargetState) -> None:
         """Stores a state document that was read or written."""
@@ -56,6 +60,8 @@ class Snapshot:
         log_blocked(target.name, before.hold if before is not None else None, look.hold)
         attempt = look.state.attempt if look.state else None
         published = look.state.published if look.state else None
+        error = look.message if look.outcome in _FAILED and (look.steps or look.hold is None) else ""
+        repeated = self._is_repeated(target.name, error if look.outcome is Outcome.VAULT else "")
         log_run(
             target.name,
             look.outcome.value,
@@ -64,8 +70,24 @@ class Snapshot:
             credential=published.id if published else None,
             seconds=look.seconds,
             next_look=look.next_look,
-            error=look.message if look.outcome in _FAILED and (look.steps or look.hold is None) else "",
+            error=error,
+            repeated=repeated,
         )
+
+    def _is_repeated(self, name: str, error: str) -> bool:
+        """True if the look at some target ended with this error of Vault before, and has not succeeded since.
+
+        A token that was revoked would otherwise be a warning for each target, again and again.
+        """
+        with self._lock:
+            known = error in self._vault_errors.values()
+            if error:
+                self._vault_errors[name] = error
+                return known
+            ended = self._vault_errors.pop(name, None)
+            if ended is not None and not self._vault_errors:
+                _log.info("Vault takes the requests again")
+            return False
 
     def keep_only(self, names: Iterable[str], is_own: Callable[[str], bool]) -> None:
         """Keeps only these targets from now on: those that this process looks at.
@@ -76,6 +98,7 @@ class Snapshot:
         with self._lock:
             self._kept, self._is_own, self._components = frozenset(names), is_own, None
             self._fleet.forget(self._fleet.all().keys() - self._kept)
+            self._vault_errors = {name: error for name, error in self._vault_errors.items() if name in self._kept}
 
     def sweep_takes(self, round_: timedelta) -> None:
         """Notes how long it may take until the sweep comes by at a target again."""
@@ -86,6 +109,7 @@ class Snapshot:
         """Forgets a target of which nothing is left."""
         with self._lock:
             self._fleet.forget({name})
+            self._vault_errors.pop(name, None)
             self._orphans.pop(name, None)
 
     def orphans(self, components: Components | None) -> tuple[Orphan, ...]:

@@ -51,7 +51,7 @@ def _refused(caller: ProviderCaller, session: Session, credential: Credential, m
 
 
 def draw_verification(caller: ProviderCaller, session: Session) -> None:
-    """Draws the time of the first verification."""
+    """Draws the time of the next verification, and asks nobody."""
     now, fraction = session.clocks().vault, caller.randomness.fraction()
     session.note(verification.after_verification_draw(session.state, session.target.policy, now, fraction))
 

@@ -72,6 +72,7 @@ def log_run(
     seconds: float = 0.0,
     next_look: datetime | None = None,
     error: str = "",
+    repeated: bool = False,
 ) -> None:
     """Logs the one line of each run of a target: INFO if it did something, WARNING if it failed, DEBUG otherwise.
 
@@ -80,6 +81,7 @@ def log_run(
         attempt: the attempt that is open or was just closed.
         credential: the id of the credential involved.
         error: the reason for a failure, without values.
+        repeated: the same reason was logged before and has not ended; the line is DEBUG.
     """
     facts = {
         "target": target,
@@ -91,7 +93,7 @@ def log_run(
         "next_look": next_look.isoformat() if next_look is not None else None,
     }
     if error:
-        _runs.warning("run", **facts, error=error)
+        (_runs.debug if repeated else _runs.warning)("run", **facts, error=error)
     else:
         (_runs.info if verbs else _runs.debug)("run", **facts)
 

@@ -90,6 +90,11 @@ class Report:
         return bool(self.summary.get(Verdict.OVER) or self.summary.get(KEYS_OVER))
 
     @property
+    def unrecorded(self) -> int:
+        """The targets of a period of which the audit has no record: nothing shows how old their passwords were."""
+        return self.summary.get(Verdict.NO_RECORD, 0)
+
+    @property
     def document(self) -> dict[str, Any]:
         """The report as JSON."""
         return {

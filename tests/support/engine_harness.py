@@ -6,14 +6,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from few_targets import fleet_documents
 
+from rotator.core.audit_words import AuditVerb
 from rotator.core.backoff import Backoff
 from rotator.core.consumer_document import ConsumerDocument
 from rotator.core.model import Capabilities, Policy, Purpose, Request, Strategy, Target, TargetState
+from rotator.core.origin import Origin
 from rotator.core.passwords import PasswordRules
+from rotator.core.removal import after_retirement
 from rotator.core.schedule import Every
 from rotator.engine import Engine, KnownEvidence, Limits, Look, Pacing
 from rotator.ports import UsageSource
@@ -113,6 +117,12 @@ class EngineHarness:
 
     def request(self, engine: Engine, purpose: Purpose = Purpose.ROTATE, **flags: Any) -> None:
         engine.request(self.target, Request(purpose, "tester", "because", self.clock.now(), **flags))
+
+    def retire(self, *, at_once: bool = False) -> None:
+        """Somebody ends the target, with what it publishes."""
+        policy, who = self.target.policy, Origin("tester", "because")
+        change = partial(after_retirement, policy=policy, now=self.clock.now(), origin=who, at_once=at_once)
+        self.engine().removal.change(self.target.name, change, AuditVerb.REQUEST_RETIREMENT, origin=who)
 
     def settle(self, engine: Engine, span: timedelta, most: int = 500) -> Look:
         """Looks again and again, as the scheduler does, until `span` has passed."""

@@ -167,6 +167,8 @@ class FleetJudge:
         owed, attempt = watched.owed.get(before.username), self.state(watched).attempt
         if owed is None or owed.password != before.password or (attempt is not None and attempt.compromised):
             return
+        if attempt is not None and attempt.strategy is Strategy.IN_PLACE and self.state(watched).published is None:
+            return  # somebody has taken a retired target back, which in place there is one way to do
         if at < owed.until - ROUNDING:
             self._break("overlap", watched.name, f"{what} at {at:%d %H:%M}, owed until {owed.until:%d %H:%M}")
 
@@ -261,7 +263,8 @@ class FleetJudge:
     def after_look(self, target: Target, look: Look | None) -> None:
         """Judges a target when a look, or a crash in one, is over."""
         watched = self.targets[target.name]
-        watched.look = look or watched.look
+        if look is not None and (target.name == watched.name or not watched.look):
+            watched.look = look  # of what is left under a former name, there may be another one
         if look is not None and not target.removed:
             self._break_all(watched, neglected_by_look(self.world, watched, look, self.state(watched)))
         self._break_all(watched, neglected_pauses(self.world, target, look))
@@ -271,13 +274,14 @@ class FleetJudge:
         self.raise_broken()
 
     def _judge_evidence(self, watched: JudgedTarget) -> None:
-        """What is said to be refused, after a log-in with it, is refused."""
+        """What is said to be refused, after a log-in with it at its account, is refused there."""
         state = self.state(watched)
         before, watched.ended = watched.ended, state.ended
         for one in shown_refused(before, state):
             username, password = one.credential.username, one.credential.password
             published = state.published is not None and state.published.password == password
-            if not published and self.accepts(watched, username, password):
+            there = [home for home in self.world.accounts.values() if home.identity == one.credential.identity]
+            if not published and any(home.accepts(username, password) for home in there):
                 self._break("evidence", watched.name, f"{username} is said to be refused, and is accepted")
 
     def raise_broken(self) -> None:
@@ -319,10 +323,13 @@ class FleetJudge:
     def _no_orphan(self, watched: JudgedTarget) -> None:
         if watched.lost_context:
             return
-        state = (self.state(watched),)
+        stored_states = self.world.store.states
+        former = [stored_states[name].state for name in watched.names[:-1] if name in stored_states]
+        states = (self.state(watched), *former)  # under its new name it may have begun anew at another path
         for key in watched.keys:
             stored = self.world.accounts[key[0]].stored.get(key[1])
-            if stored is None or key in watched.made_by_people or names_credential(state, key, stored):
+            known = key in watched.made_by_people or key in watched.forgotten
+            if stored is None or known or names_credential(states, key, stored):
                 continue
             standing = watched.is_standing(stored.username)
             if standing and (not stored.enabled or key[0] in self.world.given_up):

@@ -17,7 +17,7 @@ from rotator.core.holding import HoldReason
 from rotator.core.left_over import is_empty, left_over, orphans
 from rotator.core.model import Strategy, Target
 from rotator.core.origin import Origin
-from rotator.core.removal import after_forgetting
+from rotator.core.removal import after_forgetting, forgotten
 from rotator.observe.needs import Need
 from rotator.observe.target_words import BLOCKED
 
@@ -72,7 +72,9 @@ def _attend(world: FleetWorld, watched: JudgedTarget, shown: set[str], rng: Rand
     if Need.KEEPS_FAILING in shown and _OTHER_LETTERS in world.judge.state(watched).last_error:
         return letters_corrected(world, target)
     if Need.STAYS_OPEN in shown and watched.visits > _PATIENCE:
-        return give_up(world, watched)
+        done = give_up(world, watched)
+        watched.visits = watched.visits if watched.open_attempt else 0  # the next one is another matter
+        return done
     blocked = hold is not None and hold.reason in BLOCKED
     if not blocked and not called_for and watched.refused_since is None:
         return None
@@ -168,6 +170,8 @@ def _forget(world: FleetWorld, watched: JudgedTarget, target: Target | None, los
     if left is None:
         return None
     configured = _configured(world)
+    told = forgotten(state, configured, configured=target is not None)
+    watched.forgotten |= {key for key in watched.keys if any(world.judge.names(one, key) for one in told)}
     if target is not None and state.attempt is not None and state.attempt.staged.account in lost:
         give_up(world, watched)
     done = world.command(

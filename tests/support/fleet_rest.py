@@ -117,9 +117,17 @@ def _left_alone(world: FleetWorld, watched: JudgedTarget) -> Iterator[Wrong]:
     if stored is not None and stored.deleted:
         return  # while the target was configured, an alarm told that somebody had deleted it; nothing else knows of it
     if watched.removed_since is not None and world.clock.now() - watched.removed_since > _LONG:
-        used = [one for one in watched.in_use if world.judge.accepts(watched, one.username, one.password)]
+        homes = {name: world.accounts[name] for name in watched.accounts}
+        known = [(name, homes[name].stored.get(identity)) for name, identity in watched.forgotten if name in homes]
+        told = {(name, stored.username) for name, stored in known if stored is not None}
+        used = [
+            one.username or ""
+            for one in watched.in_use
+            for name, home in homes.items()
+            if home.accepts(one.username, one.password) and (name, home.folded(one.username or "")) not in told
+        ]
         if used:
-            yield Wrong("nobody rotates it any more", used[0].username or "")
+            yield Wrong("nobody rotates it any more", used[0])
 
 
 def judge_at_rest(world: FleetWorld) -> None:

@@ -87,6 +87,7 @@ class JudgedTarget:
     lost_context: bool = False  # people removed or rolled back its state document
     retired: bool = False
     given_up: bool = False  # the operator was told that it may stay accepted, and that nobody ends it
+    forgotten: set[KeyAtProvider] = field(default_factory=set)  # likewise, by name
     removed_since: datetime | None = None  # it is not in the configuration
     located: tuple[TargetState, TargetState] | None = None  # the last state as it was read, and as `located` made it
     look: Look | None = None
@@ -139,5 +140,6 @@ class JudgedTarget:
             found = states.get(self.name)
             return found.state if found is not None else TargetState(self.name)
         known = [states[name].state for name in reversed(self.names) if name in states]
-        alive = (state for state in known if not is_empty(state))
+        moved = {state.renamed_from for state in known}  # a rename that was cut has not emptied the old one
+        alive = (state for state in known if not is_empty(state) and state.target not in moved)
         return next(alive, known[0] if known else TargetState(self.name))

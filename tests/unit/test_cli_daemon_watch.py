@@ -285,6 +285,32 @@ def test_a_daemon_that_dies_is_noticed_and_the_command_goes_on(capsys):
     assert all(world.store.states[target.name].state.counts.succeeded == 1 for target in world.targets)
 
 
+@pytest.mark.parametrize(("away", "renews"), [(11, 18), (11, 25), (23, 36)])
+def test_a_daemon_that_vault_did_not_answer_either_is_not_taken_for_dead(capsys, away, renews):
+    """The command renews its entry at once when Vault is back, the daemon some seconds later: `renews`."""
+    world = World(1)
+    command, daemon = CommandOnHarness(world), HarnessDaemon(world, world.targets, at_once=0)
+    daemon.presence.renew()
+    began, renew = world.clock.monotonic(), command.components.presence.renew
+
+    def renew_unless_away() -> None:
+        if 1 < world.clock.monotonic() - began < away:
+            raise StoreUnavailable("Vault does not answer")
+        renew()
+
+    def daemon_is_back() -> bool:
+        daemon.presence.renew()
+        daemon.at_once = 1
+        return daemon._work()
+
+    command.components.presence.renew = renew_unless_away
+    with world.clock.repeat(timedelta(seconds=renews), daemon_is_back):
+        assert command.run(world.targets) == Exit.DONE
+    printed = capsys.readouterr()
+    assert [row["elsewhere"] for row in json.loads(printed.out)["targets"]] == [True], printed.err
+    assert "no daemon lives any more" not in printed.err
+
+
 def test_ctrl_c_ends_the_watching_and_leaves_the_work(capsys):
     world = World(40)
     command = CommandOnHarness(world)
@@ -298,6 +324,16 @@ def test_ctrl_c_ends_the_watching_and_leaves_the_work(capsys):
         assert f"the requests stay in Vault ({len(left)} left), and the daemon carries them out" in printed.err
         world.clock.advance(timedelta(seconds=60))
     assert all(world.store.states[target.name].state.counts.succeeded == 1 for target in world.targets)
+
+
+def test_ctrl_c_with_many_left_is_told_in_some_lines_and_not_in_one_for_each(capsys):
+    world = World(150)
+    command = CommandOnHarness(world)
+    with HarnessDaemon(world, []).running(), world.clock.repeat(timedelta(seconds=5), lambda: bool(command.stop.set())):
+        assert command.run(world.targets) == Exit.STOPPED
+    printed = capsys.readouterr()
+    assert "the requests stay in Vault (150 left), and the daemon carries them out" in printed.err
+    assert len(printed.err.splitlines()) < 10
 
 
 def test_ctrl_c_while_requests_are_written_asks_for_no_more_and_rings_for_those(capsys):

@@ -270,7 +270,8 @@ def test_a_run_is_one_line_whose_level_says_how_it_went() -> None:
     )
     logs.log_run("phone", "failed", ["apply"], error="refused")
     logs.log_run("phone", "held", [])
-    done, failed, idle = logged.lines()
+    logs.log_run("phone", "vault", [], error="refused", repeated=True)
+    done, failed, idle, repeated = logged.lines()
     assert {key: done[key] for key in ("event", "target", "outcome", "verbs", "attempt", "credential", "seconds")} == {
         "event": "run",
         "target": "phone",
@@ -281,7 +282,7 @@ def test_a_run_is_one_line_whose_level_says_how_it_went() -> None:
         "seconds": 1.235,
     }
     assert done["next_look"] == "2026-01-06T12:00:00+00:00"
-    assert [line["level"] for line in (done, failed, idle)] == ["info", "warning", "debug"]
+    assert [line["level"] for line in (done, failed, idle, repeated)] == ["info", "warning", "debug", "debug"]
     assert failed["error"] == "refused"
 
 

@@ -147,8 +147,11 @@ def test_a_period_is_told_by_the_audit_and_what_it_lacks_is_said(environment, of
     (listed,) = csv.DictReader(io.StringIO(only.out))
     assert (listed["target"], listed["reason"]) == ("office", "stolen")
     past = run_command("report", "--as-of", "2026-01-01", "--output", "json")
-    assert past.code == 0, past.err
     assert [row["verdict"] for row in past.json["targets"]] == ["no record"]
+    assert past.code == 1, "nothing shows that its password was within the limit"
+    assert "the audit has no record of 1 target: nothing shows how old its passwords were" in past.json["notes"]
+    asked = run_command("report", "--as-of", "2026-01-01", "--events", "emergency", "--output", "json")
+    assert asked.code == 0, "who asked for emergency changes is no question of ages"
 
 
 def test_a_pause_is_reported_under_the_new_name_of_a_target(environment, office, run_command):

@@ -25,6 +25,7 @@ from rotator.core.forecast import ForecastStep, _PaperRun
 from rotator.core.forecast_events import later_events
 from rotator.core.model import FormerPath, Verification
 from rotator.core.removal import RemovalImpossible, check_rename
+from rotator.core.schedule import SPREAD
 from rotator.core.verification import after_verification_draw, is_overdue
 
 DAILY = replace(TARGET, policy=replace(POLICY, verify=DAY))
@@ -111,6 +112,11 @@ def test_a_verification_that_never_took_place_is_told_as_such():
     events = later_events(facts(state_verify_at=LATER, state_verification=None), drawn_anew=False, verified_from=None)
     (why,) = [event.why for event in events if event.what == "prove what is published"]
     assert why == "it was not proved yet"
+
+
+def test_a_verification_that_lies_too_far_ahead_is_drawn_as_if_there_had_been_one_now():
+    drawn = after_verification_draw(facts(state_verify_at=NOW + 40 * DAY).state, DAILY.policy, NOW, 0.5)
+    assert drawn.verify_at == NOW + DAY * (1 - SPREAD * 0.5)
 
 
 def test_the_first_verification_is_drawn_and_overdue_after_two_intervals():

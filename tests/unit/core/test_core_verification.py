@@ -8,7 +8,7 @@ import pytest
 from core_facts import ENTRY, HOUR, IN_PLACE, NEW, NOW, OLD, STAGED, TARGET, VERIFIED, attempt, document, facts
 
 from rotator.core import verification
-from rotator.core.actions import Apply, Delete, Disable, LiftEnd, Prove, Publish, Verb, Verify
+from rotator.core.actions import Apply, Delete, Disable, DrawVerification, LiftEnd, Prove, Publish, Verb, Verify
 from rotator.core.clocks import Clocks
 from rotator.core.decide import decide
 from rotator.core.holding import Hold, HoldReason
@@ -106,9 +106,22 @@ def test_what_cannot_be_asked_now_is_not_asked(changes):
     assert isinstance(answer, Hold)
 
 
+@pytest.mark.parametrize(("ahead", "drawn"), [(timedelta(days=1), False), (timedelta(days=1) + SECOND, True)])
+def test_a_verification_farther_ahead_than_its_interval_is_drawn_anew(ahead, drawn):
+    """By Vault's clock, which was ahead; the interval may have been longer as well."""
+    answer = due(target=EVERY_DAY, state_ledger=(), state_verify_at=NOW + ahead)
+    assert (answer == DrawVerification()) is drawn
+    assert due(state_ledger=(), state_verify_at=NOW + ahead) != DrawVerification(), "nobody asks for it"
+
+
 def test_the_target_that_has_published_nothing_has_nothing_to_prove():
     state = {"state_published": None, "consumer": replace(document(OLD), exists=False), "state_verification": None}
-    assert due(**state) == Disable(ENTRY)
+    for unused in (replace(ENTRY, unasked=True), replace(ENTRY, disable_at=ENTRY.replaced_at)):
+        assert due(**state, state_ledger=(unused,)) == Disable(unused)
+    waiting = due(**state)
+    assert isinstance(waiting, Hold)
+    assert waiting.message.startswith(f"{ENTRY.label} is not retired before something is published")
+    assert "rotator retire office --published" in waiting.message
 
 
 def refused_again(state: TargetState, number: int, propagation: timedelta = SECOND) -> TargetState:

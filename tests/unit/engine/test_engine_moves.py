@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from engine_harness import ALTERNATING, DAY, IN_PLACE, REPLACE, EngineHarness
@@ -18,7 +17,7 @@ from rotator.core.left_over import OrphanKind, is_empty, left_over, orphans
 from rotator.core.model import Claim, Credential, Purpose, Request
 from rotator.core.origin import Origin
 from rotator.core.pauses import Pause, Scope
-from rotator.core.removal import RemovalImpossible, after_forgetting, after_retirement, forgotten
+from rotator.core.removal import RemovalImpossible, after_forgetting, forgotten
 from rotator.engine import Outcome, PauseBook
 from rotator.testing import GENERATED, Crash, FakeFault
 from rotator.testing.clock import START
@@ -521,17 +520,11 @@ def test_a_rename_refuses_what_would_lose_something():
     assert world.state.published is not None
 
 
-def retire(world, *, at_once=False) -> None:
-    now, policy = world.clock.now(), world.target.policy
-    change = partial(after_retirement, policy=policy, now=now, origin=Origin("tester", "because"), at_once=at_once)
-    world.engine().removal.change("office", change, AuditVerb.REQUEST_RETIREMENT, **WHO)
-
-
 @pytest.mark.parametrize("target", STRATEGIES, ids=lambda target: target.strategy.value)
 @pytest.mark.parametrize("configured", [True, False])
 def test_what_is_retired_is_withdrawn_first_then_disabled_then_deleted(target, configured):
     world = rotated(target)
-    retire(world)
+    world.retire()
     published = {held.id: held for held in world.provider.credentials.values()}[world.state.ledger[-1].credential.id]
     if not configured:
         world.target = left_over(world.state)
@@ -550,7 +543,7 @@ def test_what_is_retired_is_withdrawn_first_then_disabled_then_deleted(target, c
 
 def test_a_document_that_cannot_be_withdrawn_keeps_its_credential_and_its_whole_overlap():
     world = rotated()
-    retire(world)
+    world.retire()
     world.store.unpublishable.add(world.target.path)
     look = world.settle(world.engine(), 2 * DAY)
     assert look.hold.reason is HoldReason.FORMER_PATH
@@ -590,7 +583,7 @@ def test_a_document_whose_record_was_lost_is_kept_true_and_withdrawn(rotating):
 def test_an_overlap_begins_with_the_withdrawal_although_its_record_was_lost():
     """Found by the years of a fleet, seed 12: the document was withdrawn already, and seemed to concern nobody."""
     world = rotated()
-    retire(world)
+    world.retire()
     world.clock.advance(2 * DAY)  # no process ran
 
     def die() -> None:
@@ -619,7 +612,7 @@ def test_what_a_person_gives_up_is_announced_and_recorded_with_its_detail():
 
 def test_at_once_leaves_out_overlap_and_quarantine_but_not_the_order():
     world = rotated()
-    retire(world, at_once=True)
+    world.retire(at_once=True)
     world.engine().removal.change(
         "office",
         lambda state: replace(state, ledger=end_now(state.ledger, world.clock.now(), Origin("tester", "because"))),
@@ -667,7 +660,7 @@ def test_no_end_is_told_before_the_withdrawal_is_on_record():
     """The years, seed 1040: a crash after the withdrawal, and a clock behind. The overlap begins with the record."""
     world = EngineHarness(replace(REPLACE, usernames=()), GENERATED)
     world.until_rotated(world.engine())
-    retire(world)
+    world.retire()
     over = world.store.read_consumer(world.target.path)
     world.store.withdraw_consumer(world.target.path, world.clock.now(), "", over)
     world.store.ahead = -timedelta(minutes=5)
@@ -688,18 +681,7 @@ def test_a_retirement_refuses_while_an_attempt_is_open():
     world.request(world.engine())
     world.engine().look(world.target)
     with pytest.raises(RemovalImpossible, match="rotator abandon office"):
-        retire(world)
-
-
-def test_a_retired_target_begins_anew_when_somebody_asks():
-    world = rotated()
-    retire(world)
-    world.settle(world.engine(), 10 * DAY)
-    engine = world.engine()
-    world.request(engine)
-    world.until_rotated(engine)
-    assert world.published_works
-    assert world.state.retired_at is None
+        world.retire()
 
 
 def test_what_cannot_be_reached_is_given_up_by_name():
