@@ -539,7 +539,7 @@ def test_no_order_of_events_breaks_a_promise(setup, count_run, long_run):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=300 if long_run else 12,
+            max_examples=300 if long_run else 20,
             stateful_step_count=60 if long_run else 40,
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
