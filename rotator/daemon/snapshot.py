@@ -80,8 +80,8 @@ class Snapshot:
         A token that was revoked would otherwise be a warning for each target, again and again.
         """
         with self._lock:
-            known = error in self._vault_errors.values()
             if error:
+                known = error in self._vault_errors.values()
                 self._vault_errors[name] = error
                 return known
             ended = self._vault_errors.pop(name, None)
