@@ -15,6 +15,7 @@ from rotator.cli.options import Choice, Output
 from rotator.cli.printing import cell, print_json, print_lines, print_table, screenful, table
 from rotator.cli.progress import screen, show_progress
 from rotator.core.answers import Done
+from rotator.core.clocks import RESOLUTION
 from rotator.core.facts import lookup_key
 from rotator.core.forecast import Forecast, forecast
 from rotator.core.forecast_events import ForecastEvent
@@ -59,14 +60,14 @@ def show_plan(config: Path, options: PlanOptions, output: Output) -> Exit:
 def first_plans(plans: Sequence[Forecast], limit: int | None, now: datetime) -> Sequence[Forecast]:
     """Returns the plans as configured; of more than `limit`, those without an answer first, and what acts soonest.
 
-    What acts at the same time, such as all that acts now, keeps the order of the configuration.
+    What acts at the same time, such as all that acts now by Vault's clock, keeps the order of the configuration.
     """
     if limit is None or len(plans) <= limit:
         return plans
 
     def urgency(plan: Forecast) -> tuple[bool, bool, datetime]:
         soonest = plan.events[0].at if plan.events else datetime.max.replace(tzinfo=UTC)
-        return plan.needs is None, not plan.steps, max(soonest, now)
+        return plan.needs is None, not plan.steps, max(soonest, now + RESOLUTION)
 
     return nsmallest(limit, plans, key=urgency)
 

@@ -167,7 +167,7 @@ class _PaperRun:
                 how = (state, facts.target, str(proof), facts.clocks)
                 self._draw(lambda drawn: verification.after_acceptance(*how, drawn), LARGEST_FRACTION, 0.0)
             case do.DrawVerification():
-                first = (state, facts.target.policy, facts.clocks.latest)
+                first = (state, facts.target.policy, facts.clocks.vault)
                 self._draw(lambda drawn: verification.after_verification_draw(*first, drawn), 0.0, LARGEST_FRACTION)
             case do.Repair():
                 self._step("request a repair of what is published", action.request.reason)

@@ -141,7 +141,7 @@ def periodic(facts: Facts) -> Decision | None:
     again = state.verify_failures or (state.verification is not None and not state.verification.accepted)
     if again:
         return None if _waits(facts) else ask(facts)
-    if interval is not None and state.verify_at > facts.clocks.vault + interval:
+    if interval is not None and state.verify_at > facts.clocks.vault + interval + RESOLUTION:
         return DrawVerification()  # Vault's clock was ahead when it was stored, or the interval was longer
     wanted = interval is not None or ends_by_itself(state)
     return ask(facts) if wanted and state.verify_at <= facts.clocks.vault else None

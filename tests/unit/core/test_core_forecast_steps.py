@@ -1,6 +1,7 @@
 """Each action that the forecast carries out on paper: what it says, and what stands afterwards."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from core_facts import (
@@ -21,6 +22,7 @@ from core_facts import (
 )
 
 from rotator.core import actions as do
+from rotator.core.decide import decide
 from rotator.core.forecast import ForecastStep, _PaperRun
 from rotator.core.forecast_events import later_events
 from rotator.core.model import FormerPath, Verification
@@ -69,6 +71,12 @@ def test_the_first_verification_is_told_as_a_span():
     run = carried_out(do.DrawVerification(), target=DAILY)
     assert run.verified_from == NOW
     assert NOW + DAY - run.facts.state.verify_at < HOUR
+
+
+@pytest.mark.parametrize("apart", [-40 * DAY, -timedelta(seconds=1), 40 * DAY])
+def test_a_verification_is_drawn_once_whatever_the_clocks_say(apart):
+    run = carried_out(do.DrawVerification(), target=DAILY, vault_now=NOW + apart)
+    assert decide(run.facts) != do.DrawVerification()
 
 
 def test_what_is_compromised_and_was_not_disabled_gets_a_random_password():
