@@ -9,6 +9,7 @@ What a long run finds becomes a fixed example of the test, so that the default r
 import os
 import random
 import resource
+import signal
 from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -49,6 +50,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before Hypothesis reads its seed, and before the test modules read the profile
 def pytest_configure(config: pytest.Config) -> None:
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # in the background of a script; commands would leave it alone
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.load_profile("long" if config.option.long else "fixed")
     if not config.option.long:
         # Hypothesis draws constants from the modules imported so far; the order of the tests would change the examples.
