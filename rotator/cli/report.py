@@ -38,6 +38,7 @@ from rotator.observe.report_formats import as_csv, as_html, as_json, shown
 from rotator.observe.report_standards import ANSWERED
 from rotator.observe.time_words import counted
 
+_UNRECORDED = "the audit has no record of {}: nothing shows the age of what was accepted"
 _MOST_ROWS = 20  # of a table at a terminal: the formats for files have all
 _FORMATS = {"json": as_json, "csv": as_csv, "html": as_html}
 
@@ -161,9 +162,6 @@ def _of_period(context: CommandContext, options: ReportOptions) -> Report:
     unrecorded = _UNRECORDED.format(counted(untold, "target")) if untold else ""
     notes = (*read.notes(begin), *(note for note in (unrecorded, of_now, "" if limits else _NO_LIMITS) if note))
     return Report(title, about, summary, _answers(options), notes, tables, read.position | _own_chain(context))
-
-
-_UNRECORDED = "the audit has no record of {}: nothing shows how old its passwords were"
 
 
 def _pauses(

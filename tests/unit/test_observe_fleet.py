@@ -172,10 +172,9 @@ def test_time_alone_brings_a_need_about(need, target, state, after):
         (Need.KEEPS_FAILING, replace(PUBLISHED, failures=3)),
         (Need.REFUSED, replace(PUBLISHED, verification=Verification(FakeClock().now(), accepted=False, refusals=2))),
         (Need.IN_THE_FUTURE, replace(PUBLISHED, last_rotation=LATER)),
-        (
-            Need.IN_THE_FUTURE,
-            replace(PUBLISHED, ledger=(replace(ENTRY, replaced_at=FakeClock().now() + HOUR + MOMENT),)),
-        ),
+        (Need.IN_THE_FUTURE, replace(PUBLISHED, ledger=(replace(ENTRY, replaced_at=LATER),))),
+        (Need.IN_THE_FUTURE, replace(PUBLISHED, ledger=(replace(ENTRY, disabled_at=LATER),))),
+        (Need.IN_THE_FUTURE, replace(PUBLISHED, ledger=(replace(ENTRY, overwritten_at=LATER),))),
         (Need.STAYS_OPEN, TargetState("office", attempt=replace(ATTEMPT, started_at=AHEAD))),
         (
             Need.DEVICES_OUT,

@@ -149,7 +149,7 @@ def test_a_period_is_told_by_the_audit_and_what_it_lacks_is_said(environment, of
     past = run_command("report", "--as-of", "2026-01-01", "--output", "json")
     assert [row["verdict"] for row in past.json["targets"]] == ["no record"]
     assert past.code == 1, "nothing shows that its password was within the limit"
-    assert "the audit has no record of 1 target: nothing shows how old its passwords were" in past.json["notes"]
+    assert "the audit has no record of 1 target: nothing shows the age of what was accepted" in past.json["notes"]
     asked = run_command("report", "--as-of", "2026-01-01", "--events", "emergency", "--output", "json")
     assert asked.code == 0, "who asked for emergency changes is no question of ages"
 
