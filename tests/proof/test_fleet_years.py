@@ -74,6 +74,14 @@ def test_the_letters_of_a_username_that_somebody_made_again_are_corrected_as_the
     assert run_fleet(9, lives, events).broken is None
 
 
+def test_letters_are_not_corrected_of_a_username_that_the_target_had_before_its_strategy_changed():
+    """Seed 1373: the last error is of the time when it had two, and its second one is nobody's any more."""
+    acts = ("credential_created_again", "rotation_asked", "account_moved", "strategy_changed")
+    drawn = Lives().events(1373)
+    events = [one for one in drawn if one.kind == "operator_attends" or (one.target == "phone72" and one.kind in acts)]
+    assert run_fleet(1373, Lives(), events).broken is None
+
+
 _VOBIZ_A_IS_LOST = (30, "account_never_comes_back", "4")  # the seed decides which account it is
 _LEFT = (_VOBIZ_A_IS_LOST, (31, "operator_attends", "a"))
 HISTORIES = {

@@ -129,8 +129,13 @@ def strategy_changed(world: FleetWorld, name: str, rng: Random) -> str | None:
     return f"{name} is {strategy.value} now"
 
 
-def letters_corrected(world: FleetWorld, target: Target) -> str:
-    """The second username as the account has it: the message says so where somebody has made it again."""
+def letters_corrected(world: FleetWorld, target: Target) -> str | None:
+    """The second username as the account has it: the message says so where somebody has made it again.
+
+    None if the message is of the time when the target had a second one.
+    """
+    if target.strategy is not Strategy.ALTERNATING:
+        return None
     first, second = target.usernames
     world.change_target(target.name, usernames=(first, second.lower()))
     configuration_reloaded(world, target.name, Random(0))

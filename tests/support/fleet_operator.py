@@ -69,8 +69,9 @@ def _attend(world: FleetWorld, watched: JudgedTarget, shown: set[str], rng: Rand
         world.judge.see_documents(watched)
         world.wake(target.name)
         return restored or adopt(world, target)
-    if Need.KEEPS_FAILING in shown and _OTHER_LETTERS in world.judge.state(watched).last_error:
-        return letters_corrected(world, target)
+    told_of_letters = Need.KEEPS_FAILING in shown and _OTHER_LETTERS in world.judge.state(watched).last_error
+    if told_of_letters and (done := letters_corrected(world, target)):
+        return done
     if Need.STAYS_OPEN in shown and watched.visits > _PATIENCE:
         done = give_up(world, watched)
         watched.visits = watched.visits if watched.open_attempt else 0  # the next one is another matter

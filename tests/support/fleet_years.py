@@ -200,7 +200,11 @@ _LINE = re.compile(
 def result_of(seed: int, lives: Lives, *, whole: bool) -> SeedResult:
     """Simulates one seed, and looks for a shorter history if it breaks a promise, unless the `whole` is wanted."""
     started = time.process_time()
-    run = run_fleet(seed, lives)
+    try:
+        run = run_fleet(seed, lives)
+    except Exception as error:
+        error.add_note(f"in the simulation of seed {seed}")
+        raise
     took = time.process_time() - started
     what = f"{run.rotations} rotations, {run.effects} effects, {run.looks} looks, {run.happened.total()} events"
     line = f"seed {seed}: {lives.options}: {took:.2f} s of CPU; {what}; {run.trace[:12]}"
