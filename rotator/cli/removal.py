@@ -51,7 +51,7 @@ def rename_target(config: Path, old: str, new: str, why: Why, output: Output) ->
             raise CommandError(f"{old} and {new} are the same name", Exit.USAGE)
         if old in names:
             raise CommandError(f"the configuration still has {old}: change its name to {new} there first", Exit.USAGE)
-        if new not in names:
+        if new not in names and context.components.store.read_state(old).state.renamed_to != new:  # or it was cut
             raise CommandError(
                 f"the configuration has no target {new!r}: {suggest(new, names, 'targets')}; "
                 f"change the name of {old} to {new} there first",
@@ -213,6 +213,7 @@ def _stuck(context: CommandContext, state: TargetState, look: Look | None, *, co
 
 
 _LOST = {
+    "renamed": "its rename was cut (rotator rename with both names finishes it)",
     "published": "published, and rotated by nobody (--published ends it, --forget gives it up)",
     "ledger": "its account is not in the configuration (--forget gives it up)",
     "attempt": "open, and its account is not in the configuration (--forget gives it up)",

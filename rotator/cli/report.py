@@ -37,6 +37,7 @@ from rotator.observe.report import (
 from rotator.observe.report_formats import as_csv, as_html, as_json, shown
 from rotator.observe.report_standards import ANSWERED
 from rotator.observe.time_words import counted
+from rotator.ports import Store
 
 _UNRECORDED = "the audit has no record of {}: nothing shows the age of what was accepted"
 _MOST_ROWS = 20  # of a table at a terminal: the formats for files have all
@@ -130,8 +131,13 @@ def _left_over(context: CommandContext) -> Iterator[tuple[Target, TargetState]]:
     names = [name for name in components.store.list_states() if name not in components.by_name]
     for versioned in context.read_each(components.store.read_state, names):
         target = left_over(versioned.state, settings.core_policies, settings.age_limit)
-        if target is not None:
+        if target is not None and not _is_moved(components.store, versioned.state):
             yield target, versioned.state
+
+
+def _is_moved(store: Store, state: TargetState) -> bool:
+    """True if a rename was cut when the new name had everything already."""
+    return bool(state.renamed_to) and store.read_state(state.renamed_to).state.renamed_from == state.target
 
 
 def _of_period(context: CommandContext, options: ReportOptions) -> Report:

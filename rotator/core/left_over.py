@@ -24,6 +24,7 @@ class OrphanKind(StrEnum):
     PUBLISHED = "published"  # devices may use it, and nobody rotates it
     LEDGER = "ledger"  # it was replaced, and its account is not configured
     ATTEMPT = "attempt"  # an open attempt of a removed target, whose account is not configured
+    RENAMED = "renamed"  # under the former name of a target: the rename was cut, and nobody works on it
     CHECK = "check"  # a check has left it at an account that is not configured
 
 
@@ -61,11 +62,13 @@ def left_over(
 ) -> Target | None:
     """Returns the target that a state document stands for, rebuilt to carry out what is left; None: nothing is.
 
+    If a rename of it was cut, it is held until that is finished.
+
     Args:
         policies: those that are configured: the blackouts and the limit of the one that the target had still hold.
         age_limit: of the whole configuration, if that policy is gone.
     """
-    if is_empty(state) or state.renamed_to:
+    if is_empty(state):
         return None
     attempt = state.attempt
     strategy = attempt.strategy if attempt is not None else Strategy.REPLACE
@@ -81,11 +84,14 @@ def left_over(
 
 
 def _account(state: TargetState) -> str:
+    known = [each.account for each in _credentials(state)] + [owed.call.account for owed in state.owed]
+    return known[0] if known else ""
+
+
+def _credentials(state: TargetState) -> list[Credential]:
     known = [state.attempt.staged] if state.attempt is not None else []
     known += [state.published] if state.published is not None else []
-    known += [entry.credential for entry in state.ledger] + [ended.credential for ended in state.ended]
-    owed = [owed.call.account for owed in state.owed]
-    return known[0].account if known else owed[0] if owed else ""
+    return known + [entry.credential for entry in state.ledger] + [ended.credential for ended in state.ended]
 
 
 def _standing(attempt: Attempt) -> tuple[str, ...]:
@@ -101,7 +107,8 @@ def orphans(state: TargetState, accounts: Collection[str], *, configured: bool) 
         accounts: the configured provider accounts.
         configured: the target is in the configuration.
     """
-    if state.renamed_to:
+    if state.renamed_to:  # if it is configured again, that is a hold of its own
+        yield from (Orphan(state.target, OrphanKind.RENAMED, each) for each in _credentials(state) if not configured)
         return
     if not configured and state.published is not None:
         yield Orphan(state.target, OrphanKind.PUBLISHED, state.published)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from rotator.core.audit_words import AuditOutcome, AuditVerb
 from rotator.core.holding import Hold, HoldReason
+from rotator.core.left_over import is_empty
 from rotator.core.model import TargetState
 from rotator.core.origin import Origin
 from rotator.core.removal import RemovalImpossible, after_rename, before_rename, check_rename
@@ -34,7 +35,7 @@ class Removal:
             detail: what the audit says of it besides the reason.
 
         Raises:
-            RemovalImpossible: `change` refuses, or the document was deleted.
+            RemovalImpossible: `change` refuses, a rename was cut, or the document was deleted.
             StoreError: Vault cannot be used.
         """
 
@@ -42,6 +43,11 @@ class Removal:
             read = self._read(target)
             if isinstance(read, Hold):
                 return read
+            old, new = read.state.target, read.state.renamed_to
+            if new and not is_empty(read.state):
+                raise RemovalImpossible(
+                    f"{old} is being renamed to {new}: finish that first: rotator rename {old} {new}"
+                )
             changed = change(read.state)
             self._store.write_state(changed, read.version)
             return changed

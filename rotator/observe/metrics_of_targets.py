@@ -169,7 +169,8 @@ OF_TARGETS = (
         "gauge",
         ("kind",),
         "Credentials that nobody ends: published (of a target that is not configured), ledger (replaced, at an account "
-        "that is not configured), attempt (open, of a target and at an account that are not configured) or check (left "
-        "by rotator check-provider, at an account that is not configured).",
+        "that is not configured), attempt (open, of a target and at an account that are not configured), renamed (in "
+        "the document of a former name: the rename was cut) or check (left by rotator check-provider, at an account "
+        "that is not configured).",
     ),
 )

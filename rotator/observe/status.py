@@ -13,7 +13,8 @@ durations are seconds, and unknown values are null. Its keys are stable:
 * `next`: the name to ask for the next page with (`after`); null if this is the last one.
 * of each target: see `target_status`; of what it has replaced: see `ledger_status`.
 * `orphans`: what is left of targets that are not configured, and what was replaced at accounts that are not configured:
-  `name`, `configured`, `published`, `attempt`, `ledger`; each entry of that also has `reachable`.
+  `name`, `renamed_to` (if a rename was cut), `configured`, `published`, `attempt`, `ledger`; each entry of that also
+  has `reachable`.
 * `left_by_checks`, at accounts that are not configured, or not with the key that they had: `account`, `id`, `username`
   of each credential, and the `record` in Vault that names it. Of several daemons one lists it.
 * `accounts`, by provider account, in `/status`: see `account_status`.
@@ -102,7 +103,7 @@ def _orphans(
             ledger = tuple(entry for entry in state.ledger if entry.credential in lost)
             if ledger:
                 yield _orphan(TargetState(name, ledger=ledger), now, around) | {"configured": True}
-        elif not is_empty(state) and not state.renamed_to:
+        elif not is_empty(state):
             yield _orphan(state, now, around)
 
 
@@ -110,6 +111,7 @@ def _orphan(state: TargetState, now: datetime, around: Surroundings) -> JsonObje
     out_of_reach = {"undo_until": None, "undo_refused": "its target is not in the configuration"}
     return {
         "name": state.target,
+        "renamed_to": state.renamed_to or None,
         "configured": False,
         "published": published_row(state),
         "attempt": attempt_row(state.attempt),

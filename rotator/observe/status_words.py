@@ -209,8 +209,13 @@ def orphan_words(orphan: Json) -> str:
     for reachable, what in ((True, "still to be retired"), (False, "at an account that is not configured")):
         left = [_label(entry) for entry in orphan["ledger"] if entry["reachable"] is reachable]
         parts += [f"{what}: {', '.join(left)}"] if left else []
+    name, new = orphan["name"], orphan["renamed_to"]
+    if new is not None:
+        return (
+            f"{name}: its rename to {new} was cut, and it is rotated by nobody until then (rotator rename {name} {new})"
+        )
     place = "" if orphan["configured"] else "not in the configuration; "
-    return f"{orphan['name']}: {place}{'; '.join(parts)} (rotator retire {orphan['name']})"
+    return f"{name}: {place}{'; '.join(parts)} (rotator retire {name})"
 
 
 def left_by_check_words(left: Json) -> str:

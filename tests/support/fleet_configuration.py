@@ -74,9 +74,11 @@ def target_renamed(world: FleetWorld, name: str, rng: Random) -> str | None:
 
 
 def finish_rename(world: FleetWorld, old: str, new: str, dies_at: int = 0) -> object:
-    """`rotator rename`, which may be cut anywhere and repeated."""
+    """`rotator rename`, which may be cut anywhere and repeated, also if the target was removed since."""
     return world.command(
-        world.targets[new], lambda engine: engine.removal.rename(old, new, origin=_WHO), dies_at=dies_at
+        world.targets.get(new) or world.removed[new],
+        lambda engine: engine.removal.rename(old, new, origin=_WHO),
+        dies_at=dies_at,
     )
 
 

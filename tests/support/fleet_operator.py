@@ -125,6 +125,8 @@ def _leave(world: FleetWorld, account: str, rng: Random) -> str:
 def _end_orphans(world: FleetWorld, watched: JudgedTarget, target: Target | None) -> object:
     """`rotator retire`: ends what is published of a removed target; gives up what is at an account that is gone."""
     state = world.judge.state(watched)
+    if state.renamed_to:
+        return finish_rename(world, state.target, state.renamed_to)
     named = orphans(state, _configured(world), configured=target is not None)
     lost = sorted({each.credential.account for each in named} & world.given_up)
     if lost:

@@ -16,6 +16,7 @@ from rotator.core.discrepancies import DiscrepancyKind
 from rotator.core.evidence import AccountEvidence, AssumptionResult, FoundCredentials, Scratch, Shown
 from rotator.core.freezes import Freeze, Freezes
 from rotator.core.holding import Hold, HoldReason
+from rotator.core.left_over import OrphanKind
 from rotator.core.model import (
     Attempt,
     Counts,
@@ -48,7 +49,7 @@ OUTLETS = (OutletStatus("vault", "vault", 0, 0, ""), OutletStatus("file", "/log"
 
 # What is there from the first scrape on.
 ZEROS = {
-    **{("rotator_orphans", (kind,)): 0 for kind in ("published", "ledger", "attempt", "check")},
+    **{("rotator_orphans", (kind,)): 0 for kind in OrphanKind},
     **{("rotator_clock_jumps_total", (direction,)): 0 for direction in ("backward", "forward")},
     **{("rotator_scheduler_missed_runs_total", (why,)): 0 for why in ("error", "missed", "still_running")},
     ("rotator_series_for_each_target", ()): 1,

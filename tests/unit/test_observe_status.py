@@ -39,6 +39,7 @@ from rotator.observe import ledger_status, status, target_status
 from rotator.observe.audit import AuditStatus
 from rotator.observe.audit_outlet import OutletStatus
 from rotator.observe.status import status_document
+from rotator.observe.status_words import orphan_words
 from rotator.observe.surroundings import Surroundings
 from rotator.testing import CHOSEN, GENERATED, FakeClock
 
@@ -299,6 +300,14 @@ def test_states_of_targets_that_are_not_configured_are_listed_as_orphans() -> No
     assert [(held["username"], held["undo_until"], held["undo_refused"]) for held in said["ledger"]] == [
         ("old", None, "its target is not in the configuration")
     ]
+
+
+def test_what_a_rename_that_was_cut_has_not_moved_is_told_with_the_command_that_finishes_it() -> None:
+    moved = TargetState("emptied", renamed_to="lobby")
+    states = {"gone": replace(full_state(), target="gone", renamed_to="reception"), "emptied": moved}
+    (said,) = status_document([TARGET], states, NOW, AROUND)["orphans"]
+    assert (said["renamed_to"], said["published"]["username"]) == ("reception", "pub")
+    assert "(rotator rename gone reception)" in orphan_words(said)
 
 
 @pytest.mark.parametrize(

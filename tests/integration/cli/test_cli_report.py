@@ -163,6 +163,13 @@ def test_a_pause_is_reported_under_the_new_name_of_a_target(environment, office,
     words = ("report", "reception", "--from", today(), "--output", "json")
     (paused,) = run_command(*words).json["exceptions"]
     assert (paused["concerned"], paused["until"]) == ("reception", paused["asked_until"])
+    passwords = run_command("report", "--output", "json").json["passwords"]
+    emptied, store = environment.state("office"), environment.vault.store
+    cut = replace(environment.state("reception"), target="office", renamed_from="", renamed_to="reception")
+    store.write_state(cut, store.read_state("office").version)
+    again = run_command("report", "--output", "json").json["passwords"]
+    assert [row["target"] for row in again] == [row["target"] for row in passwords], "nothing is reported twice"
+    store.write_state(emptied, store.read_state("office").version)
     assert run_command("resume", "reception").code == 0
     (ended,) = run_command(*words).json["exceptions"]
     assert (ended["since"], ended["until"] < ended["asked_until"]) == (paused["since"], True)

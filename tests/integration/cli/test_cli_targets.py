@@ -1,6 +1,7 @@
 """`rotator rename` and `rotator retire`, on a real OpenBao and the sandbox."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +60,25 @@ def test_a_target_is_renamed_once_the_configuration_says_so(rotated, run_command
     assert run_command("status", "-o", "json").json["orphans"] == []
     assert run_command("rotate", "reception").code == 0
     assert rotated.published_works("sip/office")
+
+
+def test_a_rename_that_was_cut_is_finished_even_if_the_target_is_not_configured_any_more(rotated, run_command):
+    published, store = rotated.state("office").published, rotated.vault.store
+    read = store.read_state("office")
+    store.write_state(replace(read.state, renamed_to="reception"), read.version)  # and there the command was cut
+    rotated.configure(KEPT, policies=SLOW)
+    status = run_command("status")
+    assert "its rename to reception was cut" in status.out
+    assert run_command("status", "-o", "json").json["orphans"][0]["renamed_to"] == "reception"
+    refused = run_command("retire", "office", "--published", "--yes")
+    assert (refused.code, "finish that first: rotator rename office reception" in refused.err) == (1, True)
+    plain = run_command("retire", "office")
+    assert (plain.code, "rotator rename office reception" in plain.out) == (1, True)
+    assert "the configuration has no target 'lounge'" in run_command("rename", "office", "lounge").err
+    assert run_command("rename", "office", "reception").code == 0
+    assert rotated.state("reception").published == published
+    assert run_command("retire", "reception", "--published", "--now", "--yes").code == 0
+    assert run_command("status", "-o", "json").json["orphans"] == []
 
 
 def test_a_target_is_retired_after_its_document(rotated, run_command):

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 from command_runner import start_rotator
@@ -80,6 +81,27 @@ def test_what_was_removed_while_no_daemon_ran_is_found_at_the_start(environment)
     environment.configure([phone("stays")], policies=policies)
     environment.start()
     eventually(lambda: not environment.state("leaver").ledger, "the ledger of the removed target is carried out")
+
+
+def test_a_removed_target_whose_rename_was_cut_is_told_until_the_command_finishes_it(environment):
+    daemon, policies = begin(environment)
+    assert daemon.stop() == 0
+    store = environment.vault.store
+    read = store.read_state("leaver")
+    store.write_state(replace(read.state, renamed_to="mover"), read.version)  # and there the command was cut
+    environment.configure([phone("stays")], policies=policies)
+    daemon = environment.start()
+    eventually(lambda: daemon.metric('rotator_orphans{kind="renamed"}'), "nobody works on what it has")
+    (orphan,) = json.loads(daemon.get("/status"))["orphans"]
+    assert (orphan["name"], orphan["renamed_to"]) == ("leaver", "mover")
+    assert environment.account.accepts("leaver", OLD_PASSWORD), "nothing is done on either name"
+    run(environment, "rename", "leaver", "mover")
+    daemon.send(signal.SIGHUP)
+    eventually(lambda: not environment.state("mover").ledger, "the ledger of the removed target is carried out")
+    assert not environment.account.accepts("leaver", OLD_PASSWORD)
+    eventually(lambda: daemon.metric('rotator_orphans{kind="renamed"}') == 0, "it is finished")
+    assert daemon.metric('rotator_orphans{kind="published"}') == 1
+    assert daemon.stop() == 0
 
 
 def test_another_path_in_the_configuration_cuts_nobody_off(environment):

@@ -18,15 +18,10 @@ ELSEWHERE = replace(NEW, account="gone")
 LEFT = TargetState("office", published=OLD, path="sip/office", overlap=DAY, quarantine=7 * DAY)
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
-        TargetState("office"),
-        replace(LEFT, renamed_to="reception"),
-    ],
-)
+@pytest.mark.parametrize("state", [TargetState("office"), TargetState("office", renamed_to="reception")])
 def test_nothing_is_left_of_a_target_that_was_emptied_or_renamed(state):
     assert left_over(state) is None
+    assert kinds(state, configured=False) == []
 
 
 def test_a_removed_target_is_rebuilt_as_its_document_says():
@@ -105,4 +100,14 @@ def test_what_is_left_at_an_account_that_is_not_configured_is_an_orphan():
     )
     assert kinds(state, configured=False) == [OrphanKind.ATTEMPT, OrphanKind.LEDGER]
     assert kinds(state, configured=True) == [OrphanKind.LEDGER]  # its attempt is a hold of its own
-    assert kinds(replace(state, renamed_to="reception"), configured=False) == []
+
+
+def test_what_a_rename_that_was_cut_has_not_moved_is_an_orphan_until_it_is_repeated():
+    state = replace(LEFT, attempt=ATTEMPT, ledger=(ENTRY,), renamed_to="reception")
+    assert left_over(state).name == "office"
+    assert [(each.kind, each.credential) for each in orphans(state, ("fake",), configured=False)] == [
+        (OrphanKind.RENAMED, STAGED),
+        (OrphanKind.RENAMED, OLD),
+        (OrphanKind.RENAMED, ENTRY.credential),
+    ]
+    assert kinds(state, configured=True) == []  # it is held, which is an alert of its own

@@ -497,6 +497,29 @@ def test_a_rename_that_is_cut_anywhere_is_finished_and_nothing_is_done_twice():
     assert boundaries == 6
 
 
+def test_a_target_that_is_removed_after_its_rename_was_cut_is_told_of_until_that_is_repeated():
+    """Seed 1436 of the years: no process looked at it, no alert told of it, and its ledger was never carried out."""
+    world = rotated()
+    before = world.state
+    world.cut_at(3)  # the old document is marked
+    assert world.crash(lambda: rename(world)) is not None
+    world.cut_at(0)
+    marked = world.store.read_state("office").state
+    assert (marked.renamed_to, marked.published) == ("reception", before.published)
+    left = left_over(marked)
+    assert {each.kind for each in orphans(marked, ["fake"], configured=False)} == {OrphanKind.RENAMED}
+    calls = list(world.provider.calls)
+    hold = world.engine().look(left).hold
+    assert (hold.reason, "rotator rename office reception" in hold.message) == (HoldReason.RENAMED, True)
+    with pytest.raises(RemovalImpossible, match="finish that first: rotator rename office reception"):
+        world.engine().removal.change("office", lambda state: state, AuditVerb.REQUEST_RETIREMENT, **WHO)
+    assert (world.store.read_state("office").state, world.provider.calls) == (marked, calls)
+    rename(world)
+    world.target = left_over(world.store.read_state("reception").state)
+    world.settle(world.engine(), 10 * DAY)
+    assert (world.state.published, world.state.ledger) == (before.published, ())
+
+
 def test_a_rename_waits_for_the_process_that_works_on_the_target():
     world = rotated()
     claimed = replace(world.state, claim=Claim("another", world.clock.now() + DAY))
