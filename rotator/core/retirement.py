@@ -142,10 +142,11 @@ def _retirement(facts: Facts, entry: LedgerEntry) -> Action | None:
     if not replaced:
         # Told in advance, the provider ends the credential even while rotator is down.
         waits = _waits_for_somebody(facts, entry)
-        # With the withdrawal of such a document the overlap begins anew.
-        withdraws = any(former.until <= facts.clocks.latest for former in facts.state.former_paths)
+        # A document at a former path may hand it out, whatever a lagging standby shows; with its withdrawal the
+        # overlap begins anew.
+        leaves = bool(facts.state.former_paths)
         untold = entry.credential.id is not None and entry.expires_at != entry.disable_at
-        return Expire(entry) if untold and can.expires and not waits and not withdraws else None
+        return Expire(entry) if untold and can.expires and not waits and not leaves else None
     if entry.credential.id is None:
         return _trace(facts, entry)
     leaks = entry.compromised and (not entry.cut_off or is_still_accepted(facts.state, entry))

@@ -698,6 +698,32 @@ def test_no_end_is_told_before_the_withdrawal_is_on_record():
     assert world.state.ledger[-1].expires_at >= recorded + DAY
 
 
+def test_no_end_is_told_while_a_document_at_an_old_path_may_hand_it_out():
+    """The years, seed 1654: a standby that lagged showed nothing there, while it handed out what was replaced."""
+    world = EngineHarness(replace(REPLACE, usernames=()), GENERATED)
+    world.store = StandbyStore(world.clock)
+    world.until_rotated(world.engine())
+    old, used = world.target.path, world.consumer
+    move(world)
+    world.engine().look(world.target)
+    world.clock.advance(timedelta(hours=6))
+    engine = world.engine()
+    world.request(engine)
+    world.store.lags = [False, False, True]  # the state, the document at the new path, and at the old one
+    assert engine.look(world.target).outcome is Outcome.ROTATED
+    assert not world.store.lags
+    assert world.store.read_consumer(old).username == used.username
+    assert world.provider.credentials[used.credential_id].expires_at is None
+    world.settle(engine, timedelta(hours=1))
+    assert world.store.read_consumer(old).username == world.state.published.username
+    world.settle(engine, timedelta(hours=18))
+    assert world.store.read_consumer(old).withdrawn
+    assert world.provider.credentials[used.credential_id].expires_at is not None
+    assert world.provider.accepts(used.username, used.password)
+    world.settle(engine, DAY)
+    assert not world.provider.accepts(used.username, used.password)
+
+
 def test_a_retirement_refuses_while_an_attempt_is_open():
     world = rotated()
     world.provider.faults["create"] = [FakeFault.UNREACHABLE]
