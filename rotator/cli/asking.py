@@ -13,7 +13,7 @@ from rotator.core.undo import waiting_emergency
 from rotator.engine import ring_bell
 from rotator.ports import StoreDeleted, StoreError
 
-_RING_EVERY = 1.0  # seconds; a daemon reads the bell every two
+_RING_EVERY = 0.5  # seconds, as a daemon reads the bell while it is asked
 
 
 class Ringer:
@@ -23,7 +23,7 @@ class Ringer:
         self._context, self._kind = context, kind
         self._lock = Lock()
         self._waiting: list[str] = []
-        self._rung_at = context.composition.clock.monotonic()
+        self._rung_at: float | None = None  # the time runs from the first one that is added
         self._failed = False
 
     def add(self, name: str) -> None:
@@ -31,6 +31,7 @@ class Ringer:
         now = self._context.composition.clock.monotonic()
         with self._lock:
             self._waiting.append(name)
+            self._rung_at = now if self._rung_at is None else self._rung_at
             if now - self._rung_at < _RING_EVERY:
                 return
         self.ring()

@@ -16,6 +16,7 @@ from rotator.ports import Clock, StoreError, StoreUnavailable
 
 _log = structlog.stdlib.get_logger("rotator.daemon")
 _INTERVAL = 2.0  # seconds between two reads
+_WHILE_ASKED = 0.5  # likewise, after somebody asked for something: a command rings many times for a fleet
 _URGENCIES = {Urgency.EMERGENCY: (Ringing.EMERGENCY,), Urgency.DUE: (Ringing.ASKED, Ringing.CHANGED)}
 
 
@@ -32,17 +33,17 @@ class BellWatch:
 
     def watch(self, stop: Event) -> None:
         """Listens until `stop` is set."""
-        self.listen()
-        while not stop.wait(_INTERVAL):
-            self.listen()
+        asked = self.listen()
+        while not stop.wait(_WHILE_ASKED if asked else _INTERVAL):
+            asked = self.listen()
 
-    def listen(self) -> None:
-        """Reads the bell once, and rings it if there is something to tell."""
-        components = self._looks.components
+    def listen(self) -> bool:
+        """Reads the bell once, and rings it if there is something to tell. True: somebody has asked for something."""
+        components, asked = self._looks.components, False
         if components is None:
-            return
+            return asked
         try:
-            self._hear(components)
+            asked = self._hear(components)
             changed = self._share.concerning_others(self._looks.take_changed())
             if changed:
                 ring_bell(components.store, self._clock, self._holder, changed, Ringing.CHANGED)
@@ -56,8 +57,9 @@ class BellWatch:
         else:
             self._failing = False
             self._health.vault_reached()
+        return asked
 
-    def _hear(self, components: Components) -> None:
+    def _hear(self, components: Components) -> bool:
         bell, heard = components.store.read_bell(), self._heard
         components.pauses.follow(rung=bell.number != heard)
         for urgency, kinds in _URGENCIES.items():
@@ -66,3 +68,4 @@ class BellWatch:
         if heard is not None and bell.has_lost_since(heard):
             self._scheduler.look_at_all()
         self._heard = bell.number
+        return bool(bell.rung_since(heard or 0, (Ringing.EMERGENCY, Ringing.ASKED), but_by=self._holder))

@@ -87,6 +87,23 @@ def test_each_ring_is_heard_once_at_the_price_of_one_read(bench: BellBench) -> N
     assert bench.store.reads == before + 2
 
 
+def test_while_it_is_asked_it_listens_more_often(bench: BellBench) -> None:
+    """The requests of a fleet come in many rings: with two seconds between them, workers had nothing to do."""
+    waits: list[float] = []
+    rings = [{}, {"kind": Ringing.CHANGED}, {}, {"kind": Ringing.EMERGENCY}, None]
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        ring = rings.pop(0)
+        if ring is not None:
+            bench.ring("a", **ring)
+        return ring is None
+
+    stop: Any = SimpleNamespace(wait=wait)
+    bench.watch.watch(stop)
+    assert waits == [2.0, 0.5, 2.0, 0.5, 0.5]
+
+
 def test_an_emergency_is_told_apart_and_nobody_hears_himself(bench: BellBench) -> None:
     bench.ring("burning", kind=Ringing.EMERGENCY)
     bench.ring("asked")
