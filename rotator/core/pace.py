@@ -5,13 +5,16 @@ the limit is divided by need, and no process has to know of the others. Slots ar
 limit's period has more requests than the limit allows, whatever the order of the reservations: between the runs of two
 processes lies twice the error with which the later one knows Vault's time. A process that follows itself needs no gap.
 
+A limit that no process can use up by itself is divided into tracks, each with its own slots: as long as there are no
+more processes than tracks, none waits for the slots of another.
+
 The same document has what everybody must know: until when the provider asked to wait, and to what share of the
 configured limit its answers have lowered the rate.
 """
 
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 TOLERANCE = 0.02
 """The share of the limit's period by which a request may go ahead of its slot: room for late threads and small bursts.
@@ -31,6 +34,9 @@ _LONGEST_HELD = timedelta(days=1)
 URGENT_HELD = timedelta(minutes=2)
 """How long what is urgent obeys a wait that the provider asks for."""
 _AHEAD = 0.25  # seconds before the last slot: the next run is reserved then
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_TRACK = 500  # requests a second: more than a process can send
+_MOST_TRACKS = 8
 _FURTHEST, _MOST_RUNS = timedelta(minutes=10), 20  # what is reserved further ahead was written before a clock was set
 
 
@@ -43,12 +49,19 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """Slots one after the other, at an equal part of the limit."""
+
+    free_at: datetime | None = None  # the first moment that nobody has reserved
+    taken_by: str = ""  # the process with the last run of slots
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPace:
     """What all processes know of an account's pace: a document in Vault. All times are Vault's."""
 
     version: int = 0
-    free_at: datetime | None = None  # the first moment that nobody has reserved
-    taken_by: str = ""  # the process with the last run of slots
+    tracks: tuple[Track, ...] = ()
     held_until: datetime | None = None  # the provider asked to send nothing before
     held_at: datetime | None = None  # when it asked
     shut_until: datetime | None = None  # the circuit of some process is open: only what is urgent may be sent
@@ -133,8 +146,13 @@ class Slots:
 
     @property
     def interval(self) -> float:
-        """The seconds between two slots."""
-        return self._per * (1 + TOLERANCE + _ROUNDING) / (self._requests * self._share)
+        """The seconds between two slots of a track."""
+        in_track = self._requests // self._tracks_at(self._share) * self._share
+        return self._per * (1 + TOLERANCE + _ROUNDING) / in_track
+
+    def _tracks_at(self, share: float) -> int:
+        """Returns the number of tracks: the same for all processes that use this share of the limit."""
+        return max(min(int(self._requests * share / self._per / _TRACK), _MOST_TRACKS, self._requests), 1)
 
     def opens(self, ahead: int, now: float) -> float | None:
         """Returns when somebody with so many others before him may go; None if that needs another reservation."""
@@ -207,31 +225,50 @@ class Slots:
         held = pace.held_for(moment, urgent=urgent).total_seconds()
         begins = max(self._begins(pace, moment, now), now + max(held, lead))
         ends = moment.now + moment.within + timedelta(seconds=begins - now + number * self.interval)
-        return replace(pace, version=pace.version + 1, free_at=ends, taken_by=self._holder)
+        tracks, chosen = self._choose(pace, moment)
+        tracks[chosen] = Track(ends, self._holder)
+        return replace(pace, version=pace.version + 1, tracks=tuple(tracks))
+
+    def _choose(self, pace: AccountPace, moment: Moment) -> tuple[list[Track], int]:
+        """Returns the tracks, and where to reserve: in our own, or if that is lost, in the one that is free first."""
+        furthest = moment.now + _FURTHEST + timedelta(seconds=_MOST_RUNS * self.interval)
+        tracks = [Track() if track.free_at is None or track.free_at > furthest else track for track in pace.tracks]
+        number, ends = self._tracks_at(pace.share_at(moment.now)), [track.free_at or _LONG_AGO for track in tracks]
+        if len(tracks) != number:  # written at another rate: new ones, behind all of those, and not in step
+            last, step = max(ends, default=_LONG_AGO), timedelta(seconds=self.interval / number)
+            return [Track(last + place * step) for place in range(number)], 0
+        own = (place for place, track in enumerate(tracks) if self._is_own(track))
+        return tracks, next(own, ends.index(min(ends)))
+
+    def _is_own(self, track: Track) -> bool:
+        return track.taken_by == self._holder and track.free_at == self._free_at
+
+    def others_until(self, pace: AccountPace, moment: Moment) -> datetime | None:
+        """Returns until when others have reserved what our next run would take; None if nobody has."""
+        tracks, chosen = self._choose(pace, moment)
+        return None if self._is_own(tracks[chosen]) else tracks[chosen].free_at
 
     def _begins(self, pace: AccountPace, moment: Moment, now: float) -> float:
-        free_at = pace.free_at
-        furthest = moment.now + _FURTHEST + timedelta(seconds=_MOST_RUNS * self.interval)
-        if free_at is None or free_at > furthest or self._follows(pace):
+        until = self.others_until(pace, moment)
+        if until is None:
             return max(now, self._after)
         # Whatever Vault's true time is: not before the end of what the others have reserved.
-        return max(now, self._after, now + (free_at + moment.within - moment.now).total_seconds())
-
-    def _follows(self, pace: AccountPace) -> bool:
-        return pace.taken_by == self._holder and pace.free_at == self._free_at
+        return max(now, self._after, now + (until + moment.within - moment.now).total_seconds())
 
     def add(self, before: AccountPace, written: AccountPace, moment: Moment, now: float, number: int) -> None:
         """Takes the slots that `reserve` wrote over `before`, with the same arguments as that."""
-        assert written.free_at is not None  # noqa: S101  # `reserve` sets it
-        after = now + (written.free_at - moment.now - moment.within).total_seconds()
+        tracks, chosen = self._choose(before, moment)
+        free_at, follows = written.tracks[chosen].free_at, self._is_own(tracks[chosen])
+        assert free_at is not None  # noqa: S101  # `reserve` sets it
+        after = now + (free_at - moment.now - moment.within).total_seconds()
         begins = after - number * self.interval
-        last, follows = self._runs[-1] if self._runs else None, self._follows(before)
+        last = self._runs[-1] if self._runs else None
         self._shortest = min(2 * self._shortest, _LONGEST_ALONE) if follows else _SHORTEST
         if last is not None and follows and last.interval == self.interval and begins <= last.after + _SAME:
             last.left, last.ends = last.left + number, after - self.interval
         else:
             self._runs.append(_Run(begins, number, self.interval, after - self.interval))
-        self._after, self._free_at, self._size = after, written.free_at, 2 * number
+        self._after, self._free_at, self._size = after, free_at, 2 * number
 
     def clear(self) -> None:
         """Gives up every slot: the provider asked to wait."""

@@ -198,7 +198,8 @@ class Pacer:
         for _ in range(_TRIES):
             before = book.read_pace(self._account)
             moment, now = self._moment(book)
-            if self._is_vague(before, moment):
+            others_until = slots.others_until(before, moment) if moment.within > _SHARP else None
+            if others_until is not None and moment.now - moment.within < others_until:
                 # A write tells the time sharply. Without that, a gap as wide as the doubt would be left free.
                 with suppress(Conflict):
                     book.write_pace(self._account, replace(before, version=before.version + 1))
@@ -222,10 +223,6 @@ class Pacer:
             raise StoreError("the time of the store is not known")
         # Whatever kept this thread between the two is a doubt as well.
         return replace(moment, within=moment.within + timedelta(seconds=now - began)), now
-
-    def _is_vague(self, pace: AccountPace, moment: Moment) -> bool:
-        others = pace.taken_by != self._holder and pace.free_at is not None
-        return others and moment.within > _SHARP and moment.now - moment.within < (pace.free_at or moment.now)
 
     def hold(self, asked: timedelta | None, *, refused: bool) -> None:
         """Sends nothing for as long as the provider asked, and tells the other processes.

@@ -1,6 +1,7 @@
 """The pace that processes share: slots that no clock and no order of reservations pushes together, and hold-offs."""
 
 from bisect import bisect_left
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rotator.core.pace import AccountPace, Moment, Slots
+from rotator.core.pace import AccountPace, Moment, Slots, Track
 
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -70,7 +71,12 @@ def most_in_a_window(sent: list[float], per: float) -> int:
     return max((bisect_left(ordered, begin + per) - number for number, begin in enumerate(ordered)), default=0)
 
 
-LIMITS = st.sampled_from([(1, SECOND), (5, SECOND), (8, SECOND), (100, SECOND), (30, 60 * SECOND), (300, 60 * SECOND)])
+LIMITS = st.sampled_from(
+    [
+        *((1, SECOND), (5, SECOND), (8, SECOND), (100, SECOND), (30, 60 * SECOND), (300, 60 * SECOND)),
+        *((11, SECOND / 100), (64, SECOND / 50)),  # of two tracks, and of six
+    ]
+)
 CLOCKS = st.lists(st.tuples(st.floats(-1, 1), st.sampled_from([0.0, 0.005, 0.05, 0.5])), min_size=1, max_size=4)
 # Who acts, what he does, how long before, and how many wait: one draw for each event, which is what a long story costs.
 EVENTS = st.lists(
@@ -78,7 +84,7 @@ EVENTS = st.lists(
         tuple(
             product(
                 range(4),
-                ("begin", "end", "send", "send", "whole"),
+                ("begin", "end", "send", "send", "whole", "refused"),
                 (0.0, 0.001, 0.01, 0.03, 0.12, 0.2, 0.9, 3.0),
                 range(1, 41),
             )
@@ -103,6 +109,9 @@ def test_no_window_has_more_requests_than_the_limit_whoever_reserves_in_whatever
             process.end()
         if what in ("send", "whole"):
             process.send(waiting)
+        if what == "refused":
+            lowered = shared.pace.after_hold(process.moment, None, refused=True)
+            shared.pace = replace(lowered, version=shared.pace.version + 1)
     assert most_in_a_window(shared.sent, limit[1].total_seconds()) <= limit[0]
 
 
@@ -171,7 +180,7 @@ def test_a_burst_as_large_as_the_tolerance_goes_at_once():
 
 def test_a_reservation_in_a_far_future_was_written_by_a_wrong_clock():
     shared = SharedPace()
-    shared.pace = AccountPace(7, free_at=START + timedelta(days=3), taken_by="somebody")
+    shared.pace = AccountPace(7, (Track(START + timedelta(days=3), "somebody"),))
     process = PacedProcess(shared, "p", (5, SECOND), 0.0, 0.0)
     process.begin(1)
     process.end()
@@ -317,9 +326,11 @@ def test_a_process_reserves_again_shortly_before_its_last_slot_and_not_earlier()
 @pytest.mark.parametrize(
     ("per_second", "waiting", "number"),
     [
-        (1000, 1, 10),  # a hundredth of a second's worth at least: one slot is next to nothing
-        (1000, 500, 500),
-        (1000, 5000, 979),  # a second's worth at most
+        (450, 1, 5),  # a hundredth of a second's worth at least: one slot is next to nothing
+        (450, 300, 300),
+        (450, 5000, 441),  # a second's worth at most
+        (1000, 5000, 490),  # of one track of two
+        (100_000, 20_000, 12_243),  # of one of eight
         (5, 1, 1),
         (5, 40, 5),
         (5, 0, 0),
@@ -341,14 +352,14 @@ def test_a_process_that_needs_more_than_it_reserved_reserves_twice_as_many_the_n
 def test_what_many_have_reserved_ahead_at_a_slow_account_is_believed(minutes, believed):
     """A slot a minute: ten minutes, and what twenty processes may have reserved."""
     slots, free_at = Slots(1, timedelta(minutes=1), "p"), START + timedelta(minutes=minutes)
-    written = slots.reserve(AccountPace(1, free_at, "another"), Moment(START), 0.0, 1)
+    written = slots.reserve(AccountPace(1, (Track(free_at, "another"),)), Moment(START), 0.0, 1)
     begins = free_at if believed else START
-    assert abs(written.free_at - begins - timedelta(seconds=61.26)) < SECOND / 100
+    assert abs(written.tracks[0].free_at - begins - timedelta(seconds=61.26)) < SECOND / 100
 
 
 def test_while_nobody_else_reserves_the_shortest_run_grows_to_half_a_second():
     """At a limit that nobody reaches, a process alone would wait for a write after every hundredth of a second."""
-    process = PacedProcess(SharedPace(), "p", (1000, SECOND), 0.0, 0.0)
+    process = PacedProcess(SharedPace(), "p", (450, SECOND), 0.0, 0.0)
     sizes = []
     for _ in range(8):
         number = process.slots.wanted(1, process.now)
@@ -356,46 +367,86 @@ def test_while_nobody_else_reserves_the_shortest_run_grows_to_half_a_second():
         process.begin(1)
         process.end()
         process.shared.true += 0.6  # none of them was used
-    assert sizes == [10, 10, 20, 40, 79, 157, 314, 490]
-    another = PacedProcess(process.shared, "pp", (1000, SECOND), 0.0, 0.0)
+    assert sizes == [5, 5, 9, 18, 36, 71, 142, 221]
+    another = PacedProcess(process.shared, "pp", (450, SECOND), 0.0, 0.0)
     another.begin(1)
     another.end()
     process.begin(1)
     process.end()
     process.shared.true += 0.6
-    assert process.slots.wanted(1, process.now) == 10, "somebody else reserves"
+    assert process.slots.wanted(1, process.now) == 5, "somebody else reserves"
 
 
 def test_a_process_alone_reserves_before_time_ends_its_run():
-    slots = Slots(1000, SECOND, "p")
-    reserve(slots, 10)
+    slots = Slots(500, SECOND, "p")
+    reserve(slots, 5)
     assert not slots.wanted_ahead(0.009), "somebody else may want the next ones"
-    before = AccountPace(1, slots._free_at, "p")
-    written = slots.reserve(before, Moment(START), 0.0, 20)
-    slots.add(before, written, Moment(START), 0.0, 20)
-    ends = 0.030 * 1.021
+    before = AccountPace(1, (Track(slots._free_at, "p"),))
+    written = slots.reserve(before, Moment(START), 0.0, 10)
+    slots.add(before, written, Moment(START), 0.0, 10)
+    ends = 14 * 1.021 / 500
     assert not slots.wanted_ahead(ends - 0.012)
-    assert slots.wanted_ahead(ends - 0.008) == 20
+    assert slots.wanted_ahead(ends - 0.008) == 10
     slots.clear()
     assert not slots.wanted_ahead(ends - 0.008)
 
 
-def test_processes_that_need_little_of_a_high_limit_hardly_wait_for_each_other():
-    """Whoever reserves holds up all others for as long as his run takes, however little of it he uses."""
-    shared = SharedPace()
-    processes = [PacedProcess(shared, "p" * (n + 1), (1000, SECOND), 0.0, 0.001) for n in range(3)]
-    wants, waits = [0.0, 0.007, 0.014], []
-    while shared.true < 20.0:
+def mean_wait(processes: list[PacedProcess], seconds: float, every: float) -> float:
+    """Each process has a request after such a time; returns how long one waits."""
+    shared = processes[0].shared
+    wants, waits = [every * number / len(processes) for number in range(len(processes))], []
+    while shared.true < seconds:
         for number, process in enumerate(processes):
             if wants[number] <= shared.true:
                 process.begin(1)
                 process.end()
                 if process.send(1):
                     waits.append(shared.true - wants[number])
-                    wants[number] = shared.true + 0.022  # as four workers at a provider that takes 88 ms
+                    wants[number] = shared.true + every
         shared.true += 0.001
-    assert sum(waits) / len(waits) < 0.012
-    assert most_in_a_window(shared.sent, 1.0) <= 1000
+    return sum(waits) / len(waits)
+
+
+@pytest.mark.parametrize(
+    ("rate", "number", "longest"),
+    [
+        (999, 3, 0.012),  # one track: whoever reserves holds up the others, however little of his run he uses
+        (1000, 3, 0.005),  # of two tracks, one is shared
+        (4000, 3, 0.001),
+        (100_000, 8, 0.001),
+        (100_000, 12, 0.010),
+    ],
+)
+def test_processes_that_need_little_of_a_high_limit_hardly_wait_for_each_other(rate, number, longest):
+    """As four workers at a provider that takes 88 ms. A look at the clock is a millisecond late."""
+    shared = SharedPace()
+    processes = [PacedProcess(shared, "p" * (n + 1), (rate, SECOND), 0.0, 0.001) for n in range(number)]
+    assert mean_wait(processes, 20.0, every=0.022) < longest
+    assert most_in_a_window(shared.sent, 1.0) <= rate
+
+
+def test_of_a_lowered_rate_a_process_alone_uses_all():
+    """There are no tracks for others then, or they would have most of it for nothing."""
+    shared = SharedPace()
+    process = PacedProcess(shared, "p", (2000, SECOND), 0.0, 0.0)
+    busy([process], 1.0)
+    assert len(shared.pace.tracks) == 4
+    shared.pace = AccountPace(1, shared.pace.tracks, share=0.2, shared_at=process.moment.now)
+    before = len(shared.sent)
+    busy([process], 10.0)
+    assert len(shared.pace.tracks) == 1
+    assert 0.93 * 400 < (len(shared.sent) - before) / 10 <= 400
+
+
+def test_tracks_that_were_written_at_another_rate_end_before_new_ones_begin():
+    slots = Slots(1500, SECOND, "p")
+    tracks = (Track(START + 3 * SECOND, "other"), Track(START + timedelta(days=2), "of a clock ahead"))
+    written = slots.reserve(AccountPace(1, tracks), Moment(START, SECOND / 10), 0.0, 5)
+    assert len(written.tracks) == 3
+    assert written.tracks[0].taken_by == "p"
+    assert written.tracks[0].free_at - START > 3.2 * SECOND
+    later = [track.free_at - START - 3 * SECOND for track in written.tracks[1:]]
+    assert later == [pytest.approx(place * slots.interval * SECOND / 3, abs=SECOND / 10**5) for place in (1, 2)]
 
 
 def test_at_a_limit_that_may_be_used_up_a_process_reserves_no_more_than_is_waited_for():
