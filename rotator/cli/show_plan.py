@@ -21,6 +21,7 @@ from rotator.core.forecast import Forecast, forecast
 from rotator.core.forecast_events import ForecastEvent
 from rotator.core.model import Target
 from rotator.observe.time_words import length_text, local, relative
+from rotator.providers.http.rate_limit import Pacer
 
 _LINES_OF_A_PLAN = 10
 
@@ -38,6 +39,8 @@ def show_plan(config: Path, options: PlanOptions, output: Output) -> Exit:
     """Prints the plan and returns the exit code. Raises ConfigError, StoreError, CommandError."""
     with screen() as display, open_context(config, read_only=True) as context:
         targets = select_targets(context.components.targets, options.choice)
+        paces = context.components.paces
+        context.read_each(Pacer.learn, list({paces[target.account] for target in targets if target.account in paces}))
         with show_progress(display, len(targets)) as progress:
             progress.begins("planned", len(targets))
 

@@ -146,6 +146,19 @@ def test_a_command_that_writes_nothing_obeys_what_the_others_wrote_at_a_tenth_of
     assert store.paces["k1"] == kept
 
 
+def test_before_its_first_request_it_can_learn_what_the_others_were_told():
+    clock = FakeClock()
+    store = MemoryStore(clock)
+    told, open_elsewhere, unaware = pacers(clock, store, "told", "open", "unaware")
+    told.hold(30 * SECOND, refused=True)
+    assert unaware.delay() == 0
+    unaware.learn()
+    assert unaware.delay() == pytest.approx(30, abs=0.1)
+    open_elsewhere.shut(60 * SECOND)
+    unaware.learn()
+    assert unaware.delay() == pytest.approx(60, abs=0.1)
+
+
 class Vague(MemoryStore):
     """A store whose time is known to half a second, until something was written to it."""
 

@@ -182,11 +182,19 @@ class Pacer:
             reserved = self._reserve_in(self._alone, slots, number, urgent=urgent)
         with self._condition:
             slots.add(reserved.before, reserved.written, reserved.moment, reserved.now, reserved.number)
-            self._learn(reserved)
+            self._take_over(reserved.before, reserved.moment, reserved.now)
 
-    def _learn(self, reserved: _Reserved) -> None:
-        """Takes over what other processes were told."""
-        pace, moment, now = reserved.before, reserved.moment, reserved.now
+    def learn(self) -> None:
+        """Reads until when other processes were told to send nothing, if the store answers.
+
+        Otherwise the first reservation does so.
+        """
+        with suppress(StoreError):
+            pace, (moment, now) = self._book.read_pace(self._account), self._moment(self._book)
+            with self._condition:
+                self._take_over(pace, moment, now)
+
+    def _take_over(self, pace: AccountPace, moment: Moment, now: float) -> None:
         held, shut = replace(pace, shut_until=None), replace(pace, held_until=None)
         held_until = now + held.held_for(moment).total_seconds()
         if held_until > max(self._held_until, now):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from command_runner import DAY, LOBBY, OFFICE, PAIR, create_credentials, run_at_terminal
@@ -56,6 +56,23 @@ def test_status_shows_what_is_there(environment, run_command):
         assert word in table
     assert re.search(r"office: disabled\s+in (23 h 59 min|1 d)", table)
     assert [row["name"] for row in run_command("status", "lobby", "-o", "json").json["targets"]] == ["lobby"]
+
+
+@pytest.mark.parametrize("told", ["held_until", "shut_until"])
+def test_plan_knows_until_when_other_processes_were_told_to_send_nothing(environment, bao, run_command, told):
+    """The provider asked to wait, or somebody's circuit is open."""
+    create_credentials(environment, "office", "lobby")
+    environment.configure([OFFICE, LOBBY], policies=DAY)
+    assert run_command("rotate", "office").code == 0
+    (pace,) = [f"secret/data/{each}" for each in versions(bao) if "/_account-" in each]
+    now = datetime.now(UTC)
+    until = now + timedelta(minutes=15)
+    document = bao.call("GET", pace)["data"]["data"]
+    bao.call("POST", pace, {"data": {**document, "held_at": now.isoformat(), told: until.isoformat()}})
+    planned = run_command("plan", "-o", "json").row("lobby")
+    assert planned["now"] == []
+    seconds = [until + timedelta(seconds=each) for each in (-1, 0, 1)]  # Vault's time is known to half a second
+    assert planned["waits"] in [f"vobiz takes no more requests before {each:%H:%M:%S} UTC" for each in seconds]
 
 
 def test_status_says_until_when_undo_is_possible(environment, run_command):
