@@ -23,7 +23,7 @@ class Ringer:
         self._context, self._kind = context, kind
         self._lock = Lock()
         self._waiting: list[str] = []
-        self._rung_at: float | None = None  # the time runs from the first one that is added
+        self._rung_at = float("-inf")  # the first one is rung for at once: whoever hears it listens more often
         self._failed = False
 
     def add(self, name: str) -> None:
@@ -31,7 +31,6 @@ class Ringer:
         now = self._context.composition.clock.monotonic()
         with self._lock:
             self._waiting.append(name)
-            self._rung_at = now if self._rung_at is None else self._rung_at
             if now - self._rung_at < _RING_EVERY:
                 return
         self.ring()
