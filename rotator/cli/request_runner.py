@@ -15,6 +15,7 @@ from rotator.ports import Clock
 _PATIENCE = timedelta(minutes=3)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=0.2), timedelta(seconds=1)
 _OWN_TURN = frozenset({HoldReason.PACED, HoldReason.PROVING})  # nothing is wrong: it takes as long as the fleet does
+_AGAIN = "a daemon, or this command again"
 _NOTHING_ENDED = (
     "rotated, but no credential was there to be ended: whatever is compromised may still be accepted. "
     "Look for it in the provider's console, and check the configured username"
@@ -178,14 +179,14 @@ def judge_hold(request: PendingRequest, hold: Hold, state: TargetState) -> Judge
     if hold.reason is HoldReason.NOT_DUE:
         return Result.FAILED, state.last_error or "the request was impossible and was dropped; the audit says why"
     result = Result.FAILED if hold.reason.end is HoldEnd.BY_SOMEBODY else Result.WAITING
-    return result, f"{hold.message}; the request stays in Vault, and the daemon carries it out as soon as it can"
+    return result, f"{hold.message}; the request stays in Vault: {_AGAIN}, carries it out as soon as it can"
 
 
 def _what_is_next(state: TargetState) -> str:
     if state.attempt is not None:
-        return "the attempt stays open, and the daemon retries with the same password"
+        return f"the attempt stays open: {_AGAIN}, retries with the same password"
     if state.request is not None:
-        return "the request stays in Vault, and the daemon retries it"
+        return f"the request stays in Vault: {_AGAIN}, retries it"
     return "the request was dropped"
 
 

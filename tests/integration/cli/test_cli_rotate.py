@@ -146,7 +146,7 @@ def test_an_expired_api_key_is_said_and_the_attempt_stays(environment, run_comma
     row = printed.row("office")
     assert row["result"] == "failed"
     assert "401" in row["message"]
-    assert "the daemon retries it" in row["message"]
+    assert "a daemon, or this command again, retries it" in row["message"]
     environment.sandbox.faults.clear()
     assert run_command("rotate", "office").code == 0
     assert environment.published_works("sip/office")
