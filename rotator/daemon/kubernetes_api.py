@@ -11,6 +11,7 @@ from pathlib import Path
 from rotator.core.secret import Secret
 from rotator.daemon.receiver import ReceiverClient
 from rotator.fields.network import bracketed
+from rotator.fields.tls import client_context
 from rotator.ports import Clock
 
 # Where the chart puts what is needed; the usual folder may have the token for Vault, which the API refuses.
@@ -67,7 +68,7 @@ class KubernetesApi:
             raise self._none()
         token = Secret(self.own("token"))
         try:
-            return token, ssl.create_default_context(cafile=self._account / "ca.crt")
+            return token, client_context(self._account / "ca.crt")
         except (OSError, ValueError):
             raise self._none() from None
 

@@ -9,6 +9,7 @@ from rotator.fields.network import HostPort, Listen
 from rotator.fields.references import LocalSecret
 from rotator.fields.section import Section
 from rotator.fields.text import FilePath
+from rotator.fields.tls import server_context
 
 
 class TlsSettings(Section):
@@ -21,7 +22,7 @@ class TlsSettings(Section):
 
     def context(self) -> ssl.SSLContext:
         """Returns a server's context with what the files hold now. Raises ValueError if they cannot be used."""
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context = server_context()
         try:
             # Without a passphrase OpenSSL would ask the terminal for one.
             context.load_cert_chain(self.certificate, self.key, password="")

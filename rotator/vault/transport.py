@@ -27,6 +27,7 @@ from urllib3.response import BaseHTTPResponse
 from rotator.core.nesting import DEEPEST, is_too_deep
 from rotator.fields.connecting import Destination
 from rotator.fields.proxy import ProxySettings
+from rotator.fields.tls import client_context
 from rotator.ports import Clock, StoreError, StoreUnavailable
 
 _LARGEST_ANSWER = 8 * 1024 * 1024  # bytes, read and as text; the list of 100,000 targets has 6, a document about 1 MiB
@@ -235,7 +236,7 @@ def _tls_context(connection: Connection) -> ssl.SSLContext | None:
     if not connection.address.startswith("https:"):
         return None
     try:
-        context = ssl.create_default_context(cafile=connection.ca_file)
+        context = client_context(connection.ca_file)
     except (OSError, ssl.SSLError):
         what = f"the CA file {connection.ca_file} cannot be read: expected certificates in PEM form"
         raise StoreError(what) from None

@@ -106,10 +106,6 @@ def test_no_plain_http_is_spoken_and_no_log_written_for_whoever_cannot_be_served
     assert logged == []
 
 
-def test_no_old_version_of_tls_is_spoken(authority) -> None:
-    assert authority.settings.context().minimum_version >= ssl.TLSVersion.TLSv1_2
-
-
 def test_a_renewed_certificate_is_shown_to_the_next_connection(start, authority) -> None:
     endpoint = start()
     first = shown(endpoint)

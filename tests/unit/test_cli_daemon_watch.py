@@ -223,7 +223,8 @@ def test_a_failure_is_told_as_by_the_command_itself(capsys):
     row = rows(capsys)["t0000"]
     assert (row["result"], row["elsewhere"]) == ("failed", False)
     assert row["message"] == (
-        "the API key was refused; the attempt stays open: a daemon, or this command again, retries with the same password"
+        "the API key was refused; the attempt stays open: "
+        "a daemon, or this command again, retries with the same password"
     )
 
 

@@ -97,7 +97,8 @@ def test_a_refused_api_key_is_reported_at_once_with_what_happens_next(foreground
     report = foreground.do()
     assert report.result is Result.FAILED
     assert report.message == (
-        "the API key was refused; the attempt stays open: a daemon, or this command again, retries with the same password"
+        "the API key was refused; the attempt stays open: "
+        "a daemon, or this command again, retries with the same password"
     )
     assert foreground.harness.provider.calls.count("create") == 1
 

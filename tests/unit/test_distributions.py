@@ -58,7 +58,7 @@ def test_the_sdist_has_nothing_of_the_simulator_and_builds_the_same_wheel(
     wheel, sdist = rotator
     with tarfile.open(sdist) as archive:
         names = archive.getnames()
-        archive.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xf", sdist, "-C", tmp_path], check=True)
     assert not [name for name in names if "/simulator/" in name or "rotator_simulator" in name]
     again, _ = build(tmp_path / f"rotator-{__version__}", tmp_path / "again")
     with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(again) as second:

@@ -13,6 +13,7 @@ import httpx
 
 from rotator.fields.connecting import Destination, is_untrusted
 from rotator.fields.proxy import ProxySettings
+from rotator.fields.tls import client_context, without_old_versions
 from rotator.providers.http.calls import LostTry
 from rotator.providers.http.deadline import BoundedBackend, Deadline
 
@@ -148,18 +149,18 @@ def lost(error: httpx.HTTPError, destination: Destination) -> LostTry:
 
 
 def trusted(ca_file: Path | None) -> ssl.SSLContext:
-    """Returns the authorities to trust: those of a file as it is now, or the system's, whose context is shared.
+    """Returns the authorities to trust: those of a file as it is now, or the public ones, whose context is shared.
 
     Whoever adds something to the context takes `changeable_trust`.
 
     Raises:
         ValueError: the file has none.
     """
-    return _system_trust() if ca_file is None else changeable_trust(ca_file)
+    return _public_trust() if ca_file is None else changeable_trust(ca_file)
 
 
 @cache
-def _system_trust() -> ssl.SSLContext:
+def _public_trust() -> ssl.SSLContext:
     # Some 25 ms of CPU and the memory of 150 certificates: once for all accounts, their gateways and registrars.
     return changeable_trust(None)
 
@@ -167,8 +168,8 @@ def _system_trust() -> ssl.SSLContext:
 def changeable_trust(ca_file: Path | None) -> ssl.SSLContext:
     """Returns the same as `trusted` for one connection, which may add a certificate of its own."""
     if ca_file is None:
-        return httpx.create_ssl_context(trust_env=False)
+        return without_old_versions(httpx.create_ssl_context(trust_env=False))
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        return client_context(ca_file)
     except OSError as error:  # ssl.SSLError is one
         raise ValueError(f"{ca_file} contains no CA certificate in PEM form") from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rotator.fields.network import HostPort, SipTransport, bracketed
+from rotator.fields.tls import client_context
 from rotator.ports import Clock
 from rotator.providers.sip import codec
 
@@ -75,7 +76,7 @@ def connected(route: SipRoute, clock: Clock, deadline: float) -> Iterator[Link]:
         if route.transport == "tcp":
             yield StreamLink(link, clock, "TCP")
             return
-        trust = route.trust or ssl.create_default_context()
+        trust = route.trust or client_context()
         # Its certificate has to name the configured host: nothing that an answer or the DNS says counts.
         with trust.wrap_socket(link, server_hostname=route.registrar.host, do_handshake_on_connect=False) as secured:
             secured.settimeout(_left(clock, deadline))
