@@ -56,6 +56,8 @@ def test_everything_is_tried_in_this_order_and_judged_by_these_words():
     before = ["create", "find", "find", "log_in", "log_in", "set_password", "log_in", "log_in", "set_password"]
     after = ["disable", "find", "log_in", "enable", "log_in", "delete", "log_in", "delete"]
     assert sent(world) == [*before, *after]
+    texts = {one.key: one.text for one in vars(known).values() if isinstance(one, Assumption)}
+    assert {one.key: one.text for one in report.results}.items() <= texts.items()
     timed = {one.key: one.seconds for one in report.results if one.seconds is not None and one.key != "lists"}
     instant = dict.fromkeys(("logs-in", "wrong-refused", "new-logs-in", "old-refused", "disabled-refused"), 0.0)
     instant |= dict.fromkeys(("enabled-logs-in", "deleted-refused", "propagates"), 0.0)
