@@ -37,7 +37,8 @@ _AHEAD = 0.25  # seconds before the last slot: the next run is reserved then
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TRACK = 500  # requests a second: more than a process can send
 _MOST_TRACKS = 8
-_FURTHEST, _MOST_RUNS = timedelta(minutes=10), 20  # what is reserved further ahead was written before a clock was set
+# What is reserved further ahead, or further behind the end of a wait, was written before a clock was set.
+_FURTHEST, _MOST_RUNS = timedelta(minutes=10), 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ class Slots:
 
     def _choose(self, pace: AccountPace, moment: Moment) -> tuple[list[Track], int]:
         """Returns the tracks, and where to reserve: in our own, or if that is lost, in the one that is free first."""
-        furthest = moment.now + _FURTHEST + timedelta(seconds=_MOST_RUNS * self.interval)
+        furthest = moment.now + pace.held_for(moment) + _FURTHEST + timedelta(seconds=_MOST_RUNS * self.interval)
         tracks = [Track() if track.free_at is None or track.free_at > furthest else track for track in pace.tracks]
         number, ends = self._tracks_at(pace.share_at(moment.now)), [track.free_at or _LONG_AGO for track in tracks]
         if len(tracks) != number:  # written at another rate: new ones, behind all of those, and not in step

@@ -188,6 +188,17 @@ def test_a_reservation_in_a_far_future_was_written_by_a_wrong_clock():
     assert shared.pace.version == 8
 
 
+@pytest.mark.parametrize("minutes", [5, 15, 600])
+@pytest.mark.parametrize("wait", ["held_until", "shut_until"])
+def test_what_is_reserved_behind_a_long_wait_is_no_wrong_clock_s(minutes, wait):
+    """Else the next process would reserve the same slots, and the limit would be exceeded when the wait is over."""
+    pace = AccountPace(**{wait: START + timedelta(minutes=minutes)})
+    first = Slots(10, SECOND, "a").reserve(pace, Moment(START), 0.0, 5)
+    second = Slots(10, SECOND, "b").reserve(first, Moment(START), 0.0, 5)
+    assert first.tracks[0].free_at > START + timedelta(minutes=minutes)
+    assert second.tracks[0].free_at - first.tracks[0].free_at >= SECOND / 2
+
+
 def test_a_hold_off_moves_every_slot_behind_it():
     shared = SharedPace()
     process = PacedProcess(shared, "p", (5, SECOND), 0.0, 0.0)
